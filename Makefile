@@ -1,0 +1,47 @@
+# greenlight: every target calls Python or one tool. `make` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := __main__.py automation components container models rehearsal tests
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+setup: .venv/.installed ## make .venv from the lock file
+
+demo: setup ## a whole rehearsed release, offline; writes rehearsal-report.html
+	$(BIN)/greenlight rehearsal demo
+
+test: check ## everything CI runs: checks, then all tests
+	$(BIN)/python -m pytest
+
+fmt: setup ## format and apply safe fixes
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+check: setup ## format check, lint, types, rules about the repository
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/repo
+
+image: ## build the serving image with Docker
+	docker build --tag greenlight-server container
+
+record: setup ## record the official Pulumi CLI (must be on PATH) for the engine's tests
+	$(BIN)/python -m tests.support.record
+
+lock: setup ## resolve requirements.in into requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --quiet requirements.in --output-file requirements.lock
+
+clean: ## remove build output only
+	rm -rf build rehearsal-report.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help setup demo test fmt check image record lock clean
