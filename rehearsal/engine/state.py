@@ -1,0 +1,288 @@
+"""The state of a stack as values, and its JSON form inside a checkpoint.
+
+Only the form of a `deployment` lives here (Pulumi's checkpoint version 3): no files, no locks, no encryption.
+Secrets cross this border through two functions that the caller gives, so that one text serves the state file
+(ciphertext), `stack export --show-secrets` (plaintext) and `preview --json` (`[secret]`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from rehearsal.engine.values import Archive, Asset, ResourceReference, Secret
+
+VERSION = "v3.272.0"
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+ASSET = "c44067f5952c0a294b673a41bacd8c17"
+ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
+REFERENCE = "5cf8f73096256a8f31e491e813e4eb8e"
+SCHEMA_VERSION = 3
+
+# Makes the stored form of a secret from the JSON text of its value and the place it lies at.
+SecretWriter = Callable[[str, str], Any]
+# Makes the JSON text of a secret's value from its ciphertext and the place it lies at.
+SecretReader = Callable[[str, str], str]
+
+
+class StateError(Exception):
+    """A deployment is not what it must be."""
+
+
+@dataclass(kw_only=True)
+class Resource:
+    """One resource as the state keeps it; `type`, `custom` and `urn` are always written, the rest when set."""
+
+    urn: str
+    custom: bool
+    delete: bool = False
+    id: str = ""
+    type: str
+    inputs: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    parent: str = ""
+    protect: bool = False
+    taint: bool = False
+    external: bool = False
+    dependencies: list[str] = field(default_factory=list)
+    init_errors: list[str] = field(default_factory=list)
+    provider: str = ""
+    property_dependencies: dict[str, list[str]] = field(default_factory=dict)
+    pending_replacement: bool = False
+    additional_secret_outputs: list[str] = field(default_factory=list)
+    aliases: list[str] = field(default_factory=list)
+    custom_timeouts: dict[str, float] | None = None
+    import_id: str = ""
+    retain_on_delete: bool = False
+    deleted_with: str = ""
+    replace_with: list[str] = field(default_factory=list)
+    created: str | None = None
+    modified: str | None = None
+    source_position: str = ""
+    stack_trace: list[dict[str, Any]] = field(default_factory=list)
+    ignore_changes: list[str] = field(default_factory=list)
+    hide_diff: list[Any] = field(default_factory=list)
+    replace_on_changes: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class PendingOperation:
+    """A call to a provider whose end was never recorded: `type` is creating, updating, deleting, reading, importing."""
+
+    resource: Resource
+    type: str
+
+
+@dataclass(kw_only=True)
+class Deployment:
+    """Everything a stack holds: resources in an order where what a resource needs comes before it."""
+
+    resources: list[Resource] = field(default_factory=list)
+    pending_operations: list[PendingOperation] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def _member(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join("ID" if part == "id" else part.capitalize() for part in rest)
+
+
+# Pulumi's member names in Pulumi's order, which is the order of the fields above.
+MEMBERS: dict[str, str] = {_member(item.name): item.name for item in fields(Resource)}
+_REQUIRED = {item.name for item in fields(Resource) if item.default is item.default_factory is MISSING}
+
+
+def value_to_json(value: Any, write_secret: SecretWriter, place: str = "") -> Any:
+    """Turn one property value into what JSON can hold; whole numbers lose their fraction, nulls stay."""
+    match value:
+        case Secret():
+            plain = value_to_json(value.value, lambda text, _: plaintext_secret(text), place)
+            return write_secret(json.dumps(plain, separators=(",", ":"), ensure_ascii=False), place)
+        case Asset():
+            return {SIGNATURE: ASSET, **_given(value, "hash", "text", "path", "uri")}
+        case Archive():
+            content = _given(value, "hash", "path", "uri")
+            if value.assets is not None:
+                content["assets"] = value_to_json(value.assets, write_secret, place)
+            return {SIGNATURE: ARCHIVE, **content}
+        case ResourceReference():
+            members = {"urn": value.urn, "id": value.id, "packageVersion": value.package_version}
+            return {SIGNATURE: REFERENCE, **{k: v for k, v in members.items() if v is not None}}
+        case Mapping():
+            return {k: value_to_json(v, write_secret, f"{place}.{k}") for k, v in value.items()}
+        case list() | tuple():
+            return [value_to_json(v, write_secret, f"{place}[{i}]") for i, v in enumerate(value)]
+        case float() if value.is_integer():
+            return int(value)
+        case None | bool() | int() | float() | str():
+            return value
+    raise StateError(f"a {type(value).__name__} at {place} has no form in a state file")
+
+
+def _given(value: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names if getattr(value, name) is not None}
+
+
+def value_from_json(value: Any, read_secret: SecretReader, place: str = "") -> Any:
+    """Undo `value_to_json`; secrets may come as ciphertext or as plaintext.
+
+    Raises:
+        StateError: a member is marked as special in a way that isn't known.
+    """
+    if isinstance(value, list):
+        return [value_from_json(v, read_secret, f"{place}[{i}]") for i, v in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    kind = value.get(SIGNATURE)
+    if kind is None:
+        return {k: value_from_json(v, read_secret, f"{place}.{k}") for k, v in value.items()}
+    if kind == SECRET:
+        text = value["plaintext"] if "plaintext" in value else read_secret(value["ciphertext"], place)
+        return Secret(value_from_json(json.loads(text), read_secret, place))
+    rest = {k: v for k, v in value.items() if k != SIGNATURE}
+    if kind == ASSET:
+        return Asset(**rest)
+    if kind == ARCHIVE:
+        if "assets" in rest:
+            rest["assets"] = value_from_json(rest["assets"], read_secret, place)
+        return Archive(**rest)
+    if kind == REFERENCE:
+        return ResourceReference(
+            urn=rest["urn"], id=rest.get("id"), package_version=rest.get("packageVersion")
+        )
+    raise StateError(f"the value at {place} has the unknown signature {kind!r}")
+
+
+def resource_to_json(resource: Resource, write_secret: SecretWriter) -> dict[str, Any]:
+    """Write one resource with Pulumi's member names and order; members that say nothing are left out."""
+    document: dict[str, Any] = {}
+    for member, name in MEMBERS.items():
+        value = getattr(resource, name)
+        if name in ("inputs", "outputs"):
+            value = value_to_json(value, write_secret, f"{resource.urn}#{name}")
+        if value or name in _REQUIRED:
+            document[member] = value
+    return document
+
+
+def resource_from_json(document: Mapping[str, Any], read_secret: SecretReader) -> Resource:
+    """Read one resource.
+
+    Raises:
+        StateError: a member is missing, or is one that this engine would lose (state of a newer feature).
+    """
+    urn = document.get("urn")
+    unknown = sorted(set(document) - set(MEMBERS))
+    if unknown:
+        raise StateError(
+            f"resource {urn} has the member {unknown[0]!r}, which the rehearsal engine does not keep; "
+            "use the official CLI for this stack"
+        )
+    arguments = {MEMBERS[member]: value for member, value in document.items()}
+    for name in ("inputs", "outputs"):
+        arguments[name] = value_from_json(arguments.get(name) or {}, read_secret, f"{urn}#{name}")
+    # Go writes an empty dependency list as null.
+    if "property_dependencies" in arguments:
+        arguments["property_dependencies"] = {
+            key: value or [] for key, value in arguments["property_dependencies"].items()
+        }
+    missing = sorted(_REQUIRED - set(arguments) - {"custom"})
+    if missing:
+        raise StateError(f"resource {urn} lacks the member {missing[0]!r}")
+    return Resource(**{"custom": False, **arguments})
+
+
+def deployment_to_json(
+    deployment: Deployment, write_secret: SecretWriter, *, secrets_provider: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Write a deployment with a fresh manifest; `secrets_provider` says how its ciphertexts were made."""
+    document: dict[str, Any] = {
+        "manifest": {
+            "time": now_rfc3339(),
+            "magic": magic(VERSION),
+            "version": VERSION,
+        }
+    }
+    if secrets_provider is not None:
+        document["secrets_providers"] = dict(secrets_provider)
+    if deployment.resources:
+        document["resources"] = [resource_to_json(r, write_secret) for r in deployment.resources]
+    if deployment.pending_operations:
+        document["pending_operations"] = [
+            {"resource": resource_to_json(p.resource, write_secret), "type": p.type}
+            for p in deployment.pending_operations
+        ]
+    document["metadata"] = deployment.metadata
+    return document
+
+
+def deployment_from_json(
+    document: Mapping[str, Any] | None, read_secret: SecretReader
+) -> Deployment:
+    """Read a deployment; nothing at all reads as an empty one."""
+    if document is None:
+        return Deployment()
+    return Deployment(
+        resources=[resource_from_json(r, read_secret) for r in document.get("resources") or []],
+        pending_operations=[
+            PendingOperation(
+                resource=resource_from_json(p["resource"], read_secret), type=p["type"]
+            )
+            for p in document.get("pending_operations") or []
+        ],
+        metadata=dict(document.get("metadata") or {}),
+    )
+
+
+def verify_deployment(deployment: Deployment) -> None:
+    """Check what the official CLI checks on load.
+
+    Raises:
+        StateError: a reference to something that doesn't come earlier, a URN twice, an id where there can be none.
+    """
+    seen: set[str] = set()
+    live: set[str] = set()
+    provider_ids: set[str] = set()
+    for resource in deployment.resources:
+        urn = resource.urn
+        if resource.provider and resource.provider not in provider_ids:
+            raise StateError(f"resource {urn} refers to unknown provider {resource.provider}")
+        wanted = [resource.parent, resource.deleted_with, *resource.dependencies]
+        wanted += [u for urns in resource.property_dependencies.values() for u in urns]
+        for other in wanted:
+            if other and other not in seen:
+                raise StateError(f"resource {urn} refers to {other}, which does not come before it")
+        if not resource.delete and urn in live:
+            raise StateError(f"duplicate resource {urn} (not marked for deletion)")
+        if not resource.custom and resource.id:
+            raise StateError(f"resource {urn} is a component and must not have the id {resource.id!r}")
+        seen.add(urn)
+        if not resource.delete:
+            live.add(urn)
+        if resource.type.startswith("pulumi:providers:"):
+            provider_ids.add(f"{urn}::{resource.id}")
+
+
+def plaintext_secret(text: str, place: str = "") -> dict[str, str]:
+    """Write a secret readable, as `stack export --show-secrets` does."""
+    return {SIGNATURE: SECRET, "plaintext": text}
+
+
+def hidden_secret(text: str, place: str = "") -> str:
+    """Write a secret as the word people see."""
+    return "[secret]"
+
+
+def magic(version: str) -> str:
+    """Return the manifest's checksum, by which Pulumi knows a state edited by hand."""
+    return hashlib.sha256(version.encode()).hexdigest()
+
+
+def now_rfc3339() -> str:
+    """Return the time with nanoseconds, as Go writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
