@@ -1,0 +1,181 @@
+"""`greenlight rehearsal ...`: the one place where automation starts a rehearsal itself.
+
+Everything else in this package reaches a rehearsal as it reaches AWS: by environment and URLs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import requests
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rehearsal import session as sessions
+
+ROOT = Path(__file__).resolve().parent.parent
+DIRECTORY_VARIABLE = "GREENLIGHT_REHEARSAL"
+DEFAULT_SPEED = 30.0
+# The names a shell needs; everything else of the environment stays as it is.
+OWN_PREFIXES = ("PULUMI_", "AWS_", "GREENLIGHT_")
+
+app = typer.Typer(
+    help="A cloud on this machine: start it, run commands in it, stop it.", no_args_is_help=True
+)
+console = Console(highlight=False)
+
+DirectoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--directory",
+        help=f"The rehearsal's folder; left out: ${DIRECTORY_VARIABLE}, else .rehearsal.",
+    ),
+]
+SpeedOption = Annotated[
+    float, typer.Option("--speed", help="Rehearsal seconds that pass in one second, 1 to 600.")
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", help="Seed of every random choice in the cloud.")
+]
+
+
+def directory_of(given: Path | None) -> Path:
+    """Resolve the rehearsal's folder from the option, the environment or the default."""
+    if given is not None:
+        return given.resolve()
+    named = os.environ.get(DIRECTORY_VARIABLE)
+    return ROOT / ".rehearsal" if named is None else Path(named).resolve()
+
+
+@app.command()
+def start(
+    directory: DirectoryOption = None, speed: SpeedOption = DEFAULT_SPEED, seed: SeedOption = 1
+) -> None:
+    """Start the rehearsal cloud and the provider stand-ins."""
+    with _errors():
+        session = sessions.start(
+            directory_of(directory),
+            root=ROOT,
+            engine=sessions.choose_engine(os.environ),
+            speed=speed,
+            seed=seed,
+        )
+    _print_session(session)
+    console.print(
+        "Next: [bold]greenlight rehearsal run -- greenlight up iris --stage dev[/], "
+        "or -- pulumi up -s dev --yes"
+    )
+
+
+@app.command()
+def stop(directory: DirectoryOption = None) -> None:
+    """Stop the rehearsal: every process ends, its state is dropped, logs stay."""
+    with _errors():
+        session = sessions.stop(directory_of(directory))
+    console.print(f"rehearsal stopped; logs in {session.directory / 'logs'}")
+
+
+@app.command()
+def status(directory: DirectoryOption = None) -> None:
+    """Show what runs: clock, endpoints' processes, engine."""
+    with _errors():
+        session = sessions.current(directory_of(directory))
+    _print_session(session)
+    answer = requests.get(f"{session.cloud_url}/rehearsal/status", timeout=10).json()
+    table = Table("endpoint", "variant", "endpoint config", "pid", "port")
+    for process in answer["processes"]:
+        names = (process["endpoint_name"], process["variant_name"], process["endpoint_config_name"])
+        table.add_row(*names, str(process["pid"]), str(process["port"]))
+    console.print(table if answer["processes"] else "no instance is running")
+
+
+@app.command()
+def env(directory: DirectoryOption = None) -> None:
+    """Print the rehearsal's environment as shell exports, for `eval`."""
+    with _errors():
+        session = sessions.current(directory_of(directory))
+    for name, value in sorted(sessions.environment(session, os.environ).items()):
+        if name == "PATH" or name.startswith(OWN_PREFIXES):
+            typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def run(
+    command: Annotated[list[str], typer.Argument(help="The command and its arguments, after --.")],
+    directory: DirectoryOption = None,
+) -> None:
+    """Run a command in the rehearsal: -- pulumi up -s dev --yes, -- aws ..., -- bash."""
+    with _errors():
+        session = sessions.current(directory_of(directory))
+    environment = sessions.environment(session, os.environ)
+    try:
+        raise typer.Exit(subprocess.call(command, env=environment))
+    except FileNotFoundError as err:
+        console.print(f"[red]error:[/] {command[0]}: no such command in the rehearsal's PATH")
+        raise typer.Exit(127) from err
+
+
+@app.command()
+def record(directory: DirectoryOption = None) -> None:
+    """Print the cloud's own record as JSON: every event and sample, in order."""
+    with _errors():
+        session = sessions.current(directory_of(directory))
+    answer = requests.get(f"{session.cloud_url}/rehearsal/record", timeout=30)
+    typer.echo(json.dumps(answer.json(), indent=2))
+
+
+@app.command()
+def report(
+    directory: DirectoryOption = None,
+    output: Annotated[Path, typer.Option(help="Where the page goes.")] = Path(
+        "rehearsal-report.html"
+    ),
+) -> None:
+    """Write the record as one self-contained HTML page."""
+    from rehearsal.report import write_report
+
+    with _errors():
+        session = sessions.current(directory_of(directory))
+    answer = requests.get(f"{session.cloud_url}/rehearsal/record", timeout=30)
+    write_report(answer.json(), output)
+    console.print(f"report written to {output}")
+
+
+@app.command()
+def demo(
+    speed: SpeedOption = DEFAULT_SPEED,
+    seed: SeedOption = 1,
+    output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path(
+        "rehearsal-report.html"
+    ),
+) -> None:
+    """Rehearse a whole release: up, canary, promotion, rollback, revert, destroy."""
+    from automation.demo import run_demo
+
+    with _errors():
+        raise typer.Exit(run_demo(ROOT, speed=speed, seed=seed, report=output, console=console))
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    """Turn a rehearsal's refusal into one line and exit code 1."""
+    try:
+        yield
+    except sessions.RehearsalError as error:
+        Console(stderr=True, highlight=False).print(f"[red]error:[/] {error}")
+        raise typer.Exit(1) from error
+
+
+def _print_session(session: sessions.Session) -> None:
+    console.print(f"rehearsal   {session.directory}")
+    console.print(f"cloud       {session.cloud_url} ({session.speed:g} times as fast as the clock)")
+    console.print(f"engine      {session.engine.value}")
+    console.print(f"providers   aws on {session.aws_port}, docker on {session.docker_port}")
