@@ -1,0 +1,57 @@
+"""The image's command: `serve`, as SageMaker calls it, and `ping` for the health check."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from .errors import SettingsError
+from .logs import configure_logs, log
+from .settings import Settings, settings_from_environment
+
+USAGE = "usage: python -m server serve|ping"
+PING_TIMEOUT_SECONDS = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command and give the process's exit code: 0 done, 1 failed, 2 wrongly called."""
+    if list(arguments) not in (["serve"], ["ping"]):
+        print(f"{USAGE}; given was {' '.join(arguments)!r}", file=sys.stderr)
+        return 2
+    configure_logs(logging.INFO)
+    try:
+        settings = settings_from_environment(os.environ)
+        if arguments[0] == "ping":
+            return ping(settings)
+        configure_logs(settings.log_level)
+        # As process 1 of a container, a signal without a handler would be ignored while we load.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        from .serving import serve  # imports the model runtime, which `ping` must not wait for
+
+        serve(settings)
+    except SettingsError as error:
+        log(logging.CRITICAL, "invalid_settings", problems=error.problems)
+        return 2
+    return 0
+
+
+def ping(settings: Settings) -> int:
+    """Ask the server in this container whether it is in service: 0 yes, 1 no."""
+    import http.client
+
+    host = "127.0.0.1" if settings.bind_address == "0.0.0.0" else settings.bind_address
+    connection = http.client.HTTPConnection(host, settings.port, timeout=PING_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/ping")
+        return 0 if connection.getresponse().status == 200 else 1
+    except (OSError, http.client.HTTPException):
+        return 1
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

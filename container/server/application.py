@@ -1,0 +1,229 @@
+"""The routes of SageMaker's container contract, as a granian RSGI application.
+
+Every answer leaves through here, so this is the one place where errors become HTTP statuses.
+
+Source: SageMaker Developer Guide, "Custom Inference Code with Hosting Services", read 2026-11.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .codecs import Schema, body_from_prediction, json_body, request_from_body
+from .content_type import JSON, media_type_from_accept, media_type_from_content_type
+from .errors import (
+    ArtifactError,
+    BodyTimeoutError,
+    BodyTooLargeError,
+    MethodNotAllowedError,
+    ModelUnavailableError,
+    NotAcceptableError,
+    PredictionError,
+    RequestError,
+    RouteNotFoundError,
+    ServerError,
+    UnsupportedContentTypeError,
+    error_document,
+    shown,
+)
+from .logs import log, payload_digest
+from .model import Model
+from .rsgi import CLIENT_GONE, Exchange, Scope
+from .settings import Settings
+
+STATUSES: dict[type[ServerError], int] = {
+    RequestError: 400,
+    RouteNotFoundError: 404,
+    MethodNotAllowedError: 405,
+    NotAcceptableError: 406,
+    BodyTimeoutError: 408,
+    BodyTooLargeError: 413,
+    UnsupportedContentTypeError: 415,
+    PredictionError: 500,
+    ModelUnavailableError: 503,
+}
+"""The nearest class in an error's ancestry decides; everything else is a 500."""
+
+HIDDEN_MESSAGES: dict[type[ServerError], str] = {
+    PredictionError: "the model failed on this input; the log has the cause under this request id",
+}
+LONGEST_REQUEST_ID = 128
+DISCARDED_BODIES = 4
+"""Times `max_body_bytes` read and thrown away, so that a client hears of its 413."""
+
+
+class Application:
+    """Answers /ping and /invocations.
+
+    Args:
+        settings: limits
+        model: the proven model, or None when it could not be loaded
+        unavailable: why there is no model; /ping repeats it
+    """
+
+    def __init__(
+        self, settings: Settings, model: Model | None, unavailable: ArtifactError | None = None
+    ) -> None:
+        self._settings = settings
+        self._model = model
+        self._unavailable = unavailable
+        self._routes: dict[str, tuple[str, Callable[[Scope, Exchange], Any]]] = {
+            "/ping": ("GET", self._ping),
+            "/invocations": ("POST", self._invocations),
+        }
+        # One thread: the work is one core's, only the event loop is to be kept free.
+        self._executor = ThreadPoolExecutor(max_workers=1)
+        self._id_prefix = os.urandom(8).hex()
+        self._id_numbers = itertools.count(1)
+        self._schema = None if model is None else schema_of(model, settings)
+
+    async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
+        """Answer one request, whatever happens."""
+        request_id = self._request_id(scope)
+        try:
+            media_type, body = await self._answer(scope, exchange)
+        except CLIENT_GONE:
+            log(logging.DEBUG, "client_gone", request_id=request_id, path=scope.path)
+        except ServerError as error:
+            self._refuse(scope, exchange, error, request_id)
+        except Exception as error:  # noqa: BLE001 - the edge: a client never sees a traceback
+            log(logging.ERROR, "unexpected_error", error=error, request_id=request_id)
+            self._refuse(scope, exchange, ServerError(), request_id)
+        else:
+            headers = [("x-request-id", request_id)]
+            if media_type is None:
+                exchange.response_empty(200, headers)
+            else:
+                headers.append(("content-type", media_type))
+                exchange.response_bytes(200, headers, body)
+            log(logging.DEBUG, "answered", request_id=request_id, path=scope.path, status=200)
+
+    async def _answer(self, scope: Scope, exchange: Exchange) -> tuple[str | None, bytes]:
+        route = self._routes.get(scope.path)
+        if route is None:
+            raise RouteNotFoundError(
+                f"there is no {shown(scope.path)}; the paths are {', '.join(self._routes)}"
+            )
+        method, handler = route
+        if scope.method != method:
+            raise MethodNotAllowedError(
+                f"{scope.path} takes {method}, not {shown(scope.method)}", allowed=method
+            )
+        answer: tuple[str | None, bytes] = await handler(scope, exchange)
+        return answer
+
+    async def _ping(self, scope: Scope, exchange: Exchange) -> tuple[str | None, bytes]:
+        self._served_model()
+        return None, b""
+
+    async def _invocations(self, scope: Scope, exchange: Exchange) -> tuple[str | None, bytes]:
+        # Read first even what is then refused: an unread body would reset the client's connection.
+        body = await self._read_body(scope, exchange)
+        model, schema = self._served_model()
+        headers = scope.headers
+        read = media_type_from_content_type(
+            headers.get("content-type"), headers.get("content-encoding")
+        )
+        written = media_type_from_accept(headers.get("accept"))
+        try:
+            request = request_from_body(read, body, schema)
+            if len(request.rows) <= self._settings.inline_rows:
+                prediction = model.predict(request.matrix)
+            else:
+                loop = asyncio.get_running_loop()
+                prediction = await loop.run_in_executor(
+                    self._executor, model.predict, request.matrix
+                )
+        except ServerError as error:
+            error.payload = f"{len(body)} bytes, sha256 {payload_digest(body)}"
+            raise
+        return written, body_from_prediction(written, request, prediction, model.manifest)
+
+    def _served_model(self) -> tuple[Model, Schema]:
+        if self._model is None or self._schema is None:
+            raise ModelUnavailableError(f"no model is in service: {self._unavailable}")
+        return self._model, self._schema
+
+    async def _read_body(self, scope: Scope, exchange: Exchange) -> bytes:
+        limit = self._settings.max_body_bytes
+        declared = scope.headers.get("content-length")
+        try:
+            async with asyncio.timeout(self._settings.body_timeout_seconds):
+                if declared is not None and int(declared) <= limit:
+                    return await exchange()
+                return await _read_at_most(limit, exchange)
+        except TimeoutError as error:
+            raise BodyTimeoutError(
+                f"the body was not complete after {self._settings.body_timeout_seconds} s; "
+                "send the whole body at once"
+            ) from error
+
+    def _refuse(
+        self, scope: Scope, exchange: Exchange, error: ServerError, request_id: str
+    ) -> None:
+        status = status_of(error)
+        message = HIDDEN_MESSAGES.get(type(error), str(error))
+        if type(error) is ServerError:
+            message = "the server failed; the log has the cause under this request id"
+        log(
+            logging.ERROR if status >= 500 else logging.INFO,
+            "refused",
+            request_id=request_id,
+            path=scope.path,
+            status=status,
+            code=error.code,
+            payload=error.payload,
+            # A refused request's message repeats the client's values, which are not ours to log.
+            cause=None if isinstance(error, RequestError) else str(error),
+        )
+        headers = [("content-type", JSON), ("x-request-id", request_id)]
+        if isinstance(error, MethodNotAllowedError):
+            headers.append(("allow", error.allowed))
+        document = error_document(error, message=message, request_id=request_id)
+        exchange.response_bytes(status, headers, json_body(document))
+
+    def _request_id(self, scope: Scope) -> str:
+        given = scope.headers.get("x-request-id")
+        if given is not None and 0 < len(given) <= LONGEST_REQUEST_ID and given.isprintable():
+            return str(given)
+        return f"{self._id_prefix}-{next(self._id_numbers)}"
+
+
+def status_of(error: ServerError) -> int:
+    """Give the HTTP status for an error."""
+    for kind in type(error).__mro__:
+        if kind in STATUSES:
+            return STATUSES[kind]
+    return 500
+
+
+def schema_of(model: Model, settings: Settings) -> Schema:
+    """Give what decoders have to know of a model under these settings."""
+    return Schema(
+        feature_names=model.manifest.feature_names,
+        max_rows=settings.max_rows,
+        input_type=model.input_type,
+    )
+
+
+async def _read_at_most(limit: int, exchange: Exchange) -> bytes:
+    """Read a body that is too large, or of a length not known beforehand, in bounded memory."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in exchange:
+        size += len(chunk)
+        if size <= limit:
+            chunks.append(chunk)
+        elif size > limit * DISCARDED_BODIES:
+            break
+    if size > limit:
+        raise BodyTooLargeError(
+            f"the body is above {limit} bytes; split the rows over several requests"
+        )
+    return b"".join(chunks)

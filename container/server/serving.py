@@ -1,0 +1,99 @@
+"""Runs the application under granian in this very process, and drains it on SIGTERM.
+
+The embedded server has no worker processes, so none can be left behind whatever kills this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from time import perf_counter
+
+from granian.constants import HTTPModes
+from granian.server.embed import Server
+
+from .application import Application
+from .errors import ArtifactError, SettingsError
+from .logs import log
+from .model import Model, load_model
+from .settings import Settings
+
+
+def serve(settings: Settings) -> None:
+    """Load the model, serve until SIGTERM or SIGINT, drain, and return.
+
+    A model that fails its checks does not end the process: /ping says why until somebody reads it.
+
+    Raises:
+        SettingsError: the port cannot be listened on
+    """
+    check_port_is_free(settings.bind_address, settings.port)
+    started = perf_counter()
+    model: Model | None = None
+    unavailable: ArtifactError | None = None
+    try:
+        model = load_model(settings.model_directory)
+    except ArtifactError as error:
+        unavailable = error
+        log(logging.ERROR, "model_refused", code=error.code, cause=str(error))
+    else:
+        log(
+            logging.INFO,
+            "model_ready",
+            model=model.manifest.model,
+            model_sha256=model.manifest.model_sha256,
+            load_ms=round((perf_counter() - started) * 1000),
+        )
+    asyncio.run(_serve(settings, Application(settings, model, unavailable)))
+    log(logging.INFO, "stopped")
+
+
+def check_port_is_free(address: str, port: int) -> None:
+    """Refuse a port somebody listens on; granian would share it and answer some of the requests.
+
+    Raises:
+        SettingsError: the address cannot be bound
+    """
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+    except OSError as error:
+        raise SettingsError(
+            [
+                f"cannot listen on {address}:{port} ({error.strerror}); give another port in "
+                "SAGEMAKER_BIND_TO_PORT, or end what listens there"
+            ]
+        ) from error
+
+
+async def _serve(settings: Settings, application: Application) -> None:
+    server = Server(
+        application,
+        address=settings.bind_address,
+        port=settings.port,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_enabled=False,
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    serving = loop.create_task(server.serve())
+    log(logging.INFO, "listening", address=settings.bind_address, port=settings.port)
+    stopping = loop.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        log(logging.INFO, "draining", drain_seconds=settings.drain_seconds)
+        server.stop()  # type: ignore[no-untyped-call]
+        await asyncio.wait({serving}, timeout=settings.drain_seconds)
+    if not serving.done():
+        log(logging.ERROR, "drain_timed_out", drain_seconds=settings.drain_seconds)
+        # granian's threads hold the open requests and cannot be told to give up.
+        os._exit(1)
+    stopping.cancel()
+    serving.result()
