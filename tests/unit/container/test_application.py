@@ -1,0 +1,241 @@
+"""Routes, statuses and limits of the application, without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from container.server.application import Application, status_of
+from container.server.errors import ArtifactError, MalformedBodyError, PredictionError, ServerError
+from container.server.model import Model, Prediction, load_model
+from container.server.rsgi import CLIENT_GONE
+from container.server.settings import Settings
+from tests.support.onnx_models import an_iris_classifier
+from tests.support.rsgi import RecordingExchange, RequestHeaders, RequestScope
+
+GOOD_BODY = b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}'
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return load_model(an_iris_classifier(tmp_path_factory.mktemp("iris")).directory)
+
+
+class BrokenModel(Model):
+    """A model that raises something nobody foresaw."""
+
+    def __init__(self, model: Model, failure: Exception) -> None:
+        self.manifest = model.manifest
+        self.input_type = model.input_type
+        self._failure = failure
+
+    def predict(self, matrix: Any) -> Prediction:
+        raise self._failure
+
+
+def answered(
+    application: Application,
+    body: bytes = GOOD_BODY,
+    *,
+    exchange: RecordingExchange | None = None,
+    method: str = "POST",
+    path: str = "/invocations",
+    **headers: str,
+) -> RecordingExchange:
+    """Send one request and give back its recorded answer."""
+    given_exchange = RecordingExchange([body]) if exchange is None else exchange
+    named = {"content-length": str(len(body))} if exchange is None else {}
+    named |= {name.replace("_", "-"): value for name, value in headers.items()}
+    scope = RequestScope(method=method, path=path, headers=RequestHeaders(named))
+    asyncio.run(application.__rsgi__(scope, given_exchange))
+    return given_exchange
+
+
+def test_ping_is_an_empty_200_with_a_model(model: Model) -> None:
+    answer = answered(Application(Settings(), model), method="GET", path="/ping")
+
+    assert (answer.status, answer.body) == (200, b"")
+
+
+def test_without_a_model_ping_and_invocations_are_503_and_say_why() -> None:
+    application = Application(Settings(), None, ArtifactError("golden row 3 differs"))
+
+    ping = answered(application, method="GET", path="/ping")
+    invocation = answered(application)
+
+    for answer in (ping, invocation):
+        assert answer.status == 503
+        assert answer.document["error"]["code"] == "model_unavailable"
+        assert "golden row 3 differs" in answer.document["error"]["message"]
+
+
+def test_a_request_id_is_kept_or_made(model: Model) -> None:
+    application = Application(Settings(), model)
+
+    kept = answered(application, b"", x_request_id="abc-1")
+    made = [answered(application, b"", x_request_id=given) for given in ("", "a\x00", "x" * 129)]
+
+    assert kept.headers["x-request-id"] == "abc-1"
+    assert kept.document["error"]["request_id"] == "abc-1"
+    assert len({answer.headers["x-request-id"] for answer in made}) == 3
+    assert all(len(answer.headers["x-request-id"]) < 40 for answer in made)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [
+        ("GET", "/", 404, "there is no '/'; the paths are /ping, /invocations"),
+        ("GET", "/invocations", 405, "/invocations takes POST, not 'GET'"),
+        ("POST", "/ping", 405, "/ping takes GET, not 'POST'"),
+    ],
+)
+def test_other_routes_are_refused_with_those_there_are(
+    model: Model, method: str, path: str, status: int, message: str
+) -> None:
+    answer = answered(Application(Settings(), model), method=method, path=path)
+
+    assert (answer.status, answer.document["error"]["message"]) == (status, message)
+    assert answer.headers.get("allow") == (message.split()[2][:-1] if status == 405 else None)
+
+
+def test_many_rows_leave_the_event_loop_and_are_answered_alike(model: Model) -> None:
+    application = Application(Settings(inline_rows=1), model)
+
+    answer = answered(application, b'{"features": [[5.1, 3.5, 1.4, 0.2], [6, 3, 5, 2]]}')
+
+    assert answer.document["predictions"] == [0, 2]
+
+
+def test_a_declared_length_above_the_limit_is_refused_without_keeping_the_body(
+    model: Model,
+) -> None:
+    exchange = RecordingExchange([b"x" * 600] * 3)
+
+    answered(
+        Application(Settings(max_body_bytes=1024), model), exchange=exchange, content_length="1800"
+    )
+
+    assert exchange.status == 413
+    assert exchange.document["error"]["message"] == (
+        "the body is above 1024 bytes; split the rows over several requests"
+    )
+    assert exchange.chunks_read == 3
+
+
+def test_an_endless_body_is_not_read_to_its_end(model: Model) -> None:
+    exchange = RecordingExchange([b"x" * 1024] * 1000)
+
+    answered(Application(Settings(max_body_bytes=1024), model), exchange=exchange)
+
+    assert (exchange.status, exchange.chunks_read) == (413, 5)
+
+
+def test_a_chunked_body_within_the_limit_is_answered(model: Model) -> None:
+    exchange = RecordingExchange([GOOD_BODY[:10], GOOD_BODY[10:]])
+
+    answered(Application(Settings(), model), exchange=exchange)
+
+    assert exchange.status == 200
+
+
+def test_a_body_that_does_not_come_is_a_408(model: Model) -> None:
+    class SilentExchange(RecordingExchange):
+        def __call__(self) -> Awaitable[bytes]:  # type: ignore[override]
+            return asyncio.Event().wait()  # type: ignore[return-value]
+
+    exchange = SilentExchange()
+
+    answered(
+        Application(Settings(body_timeout_seconds=0), model), exchange=exchange, content_length="9"
+    )
+
+    assert exchange.status == 408
+    assert "was not complete after 0 s" in exchange.document["error"]["message"]
+
+
+def test_a_client_that_leaves_is_not_answered(model: Model) -> None:
+    exchange = RecordingExchange(failure=CLIENT_GONE[0]())
+
+    answered(Application(Settings(), model), exchange=exchange, content_length="9")
+
+    assert exchange.status is None
+
+
+def test_a_model_failure_is_a_500_that_keeps_the_cause_to_the_log(
+    model: Model, caplog: pytest.LogCaptureFixture
+) -> None:
+    application = Application(Settings(), BrokenModel(model, PredictionError("node 7 exploded")))
+
+    with caplog.at_level(logging.ERROR, "greenlight.server"):
+        answer = answered(application)
+
+    assert (answer.status, answer.document["error"]["code"]) == (500, "model_failure")
+    assert b"node 7" not in answer.body
+    fields = caplog.records[0].__dict__["fields"]
+    assert fields["cause"] == "node 7 exploded"
+    assert fields["request_id"] == answer.document["error"]["request_id"]
+    assert fields["payload"].startswith("37 bytes, sha256 ")
+
+
+def test_an_unforeseen_failure_is_a_500_without_a_traceback(model: Model) -> None:
+    application = Application(Settings(), BrokenModel(model, ZeroDivisionError("secret")))
+
+    answer = answered(application)
+
+    assert (answer.status, answer.document["error"]["code"]) == (500, "internal_error")
+    assert b"secret" not in answer.body
+
+
+def test_every_error_has_the_nearest_status_of_its_ancestry() -> None:
+    assert status_of(MalformedBodyError("")) == 400
+    assert status_of(PredictionError("")) == 500
+    assert status_of(ServerError("")) == 500
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    body=st.one_of(
+        st.binary(max_size=60),
+        st.builds(
+            lambda rows: json.dumps({"instances": rows}).encode(),
+            st.lists(
+                st.lists(st.one_of(st.floats(), st.integers(), st.none()), max_size=5), max_size=4
+            ),
+        ),
+    ),
+    content_type=st.sampled_from(["application/json", "text/csv", "text/plain", ";;", ","]),
+    accept=st.sampled_from(["*/*", "text/csv", "application/json", "a/b;q", ";q=1", ",,"]),
+)
+def test_no_request_is_ever_a_500(
+    model: Model, body: bytes, content_type: str, accept: str
+) -> None:
+    answer = answered(
+        Application(Settings(), model), body, content_type=content_type, accept=accept
+    )
+
+    assert answer.status in (200, 400, 406, 415)
+    if answer.status != 200:
+        assert set(answer.document["error"]) >= {"code", "message", "request_id"}
+
+
+def test_a_float32_answer_is_written_in_its_shortest_form(model: Model, tmp_path: Path) -> None:
+    class ExactModel(BrokenModel):
+        def predict(self, matrix: Any) -> Prediction:
+            return Prediction(
+                labels=[0],
+                class_indexes=[0],
+                probabilities=np.array([[0.96, 0.04, 0.0]], np.float32),
+            )
+
+    answer = answered(Application(Settings(), ExactModel(model, ValueError())))
+
+    assert b'"confidence":0.96,' in answer.body

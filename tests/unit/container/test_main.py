@@ -1,0 +1,17 @@
+"""The image's command."""
+
+from __future__ import annotations
+
+import pytest
+
+from container.server.__main__ import main
+
+
+@pytest.mark.parametrize("arguments", [[], ["train"], ["serve", "now"]])
+def test_any_other_command_is_refused_with_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(arguments)
+
+    assert code == 2
+    assert "usage: python -m server serve|ping; given was" in capsys.readouterr().err
