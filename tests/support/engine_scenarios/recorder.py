@@ -1,0 +1,209 @@
+"""Runs a scenario against any `pulumi` and says what happened, in a form two engines can be compared by."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support.engine_scenarios.normal import SHOWN_SEVERITIES, Normaliser, short_urn
+from tests.support.engine_scenarios.provider import Call, Fault
+from tests.support.engine_scenarios.sandbox import PASSPHRASE, SALT, Finished, Sandbox, open_sandbox
+from tests.support.engine_scenarios.scenario import (
+    STACK,
+    Capture,
+    Drift,
+    EditExport,
+    Exists,
+    Pulumi,
+    Scenario,
+    Vanish,
+    Write,
+)
+
+MUTATIONS = ("Create", "Update", "Delete")
+STEP_EVENTS = {"resourcePreEvent": "pre", "resOutputsEvent": "out", "resOpFailedEvent": "failed"}
+
+
+def run_scenario(
+    scenario: Scenario, root: Path, pulumi: Sequence[str], variables: Mapping[str, str]
+) -> dict[str, Any]:
+    """Run every step in a fresh sandbox under `root`.
+
+    Returns:
+        The recording: the name, the story, and one entry per `pulumi` command.
+    """
+    sandbox = open_sandbox(root, pulumi, variables)
+    runner = _Runner(sandbox)
+    try:
+        sandbox.add_project()
+        if scenario.seeded:
+            sandbox.add_stack()
+        commands = [entry for step in scenario.steps for entry in runner.take(step)]
+    finally:
+        sandbox.provider.stop()
+    return {"scenario": scenario.name, "story": scenario.story, "commands": commands}
+
+
+class _Runner:
+    """Takes the steps of one scenario in order and remembers what was seen before."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.normaliser = Normaliser(sandbox.root, sys.prefix, PASSPHRASE)
+        self.states: dict[str, Any] = {}
+        self.histories: set[Path] = set()
+        self.number = 0
+
+    def take(self, step: Any) -> list[dict[str, Any]]:
+        world = self.sandbox.provider.world
+        match step:
+            case Pulumi():
+                return [self.command(step)]
+            case Write(path=path, text=text):
+                target = self.sandbox.root / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if target.name == "__main__.py" and not (target.parent / "Pulumi.yaml").exists():
+                    self.sandbox.add_project(folder=target.parent.name, project=target.parent.name)
+                    self.sandbox.add_stack(project=target.parent.name)
+                target.write_text(text.replace("{salt}", SALT))
+            case Drift(identity=identity, changes=changes):
+                thing = world.things[identity]
+                thing.outputs.update(changes)
+                thing.inputs.update(
+                    {key: value for key, value in changes.items() if key in thing.inputs}
+                )
+            case Vanish(identity=identity):
+                del world.things[identity]
+            case Exists(identity=identity, inputs=inputs):
+                self.sandbox.put(identity, inputs)
+            case EditExport(path=path, old=old, new=new):
+                target = self.sandbox.root / path
+                target.write_text(target.read_text().replace(old, new))
+            case Fault():
+                world.faults.append(step)
+        return []
+
+    def command(self, step: Pulumi) -> dict[str, Any]:
+        self.number += 1
+        log = self.sandbox.root / f"events-{self.number}.jsonl"
+        argv = [*step.argv, "--non-interactive"]
+        argv += ["--stack", STACK] if step.stack else []
+        argv += ["--event-log", str(log)] if step.events else []
+        world = self.sandbox.provider.world
+        world.calls.clear()
+        done = self.sandbox.run(
+            argv, folder=step.folder, stdin=step.stdin, changes=step.environment
+        )
+        entry: dict[str, Any] = {"command": " ".join(step.argv), "exit": done.exit_code}
+        entry |= self.printed(step, done)
+        if step.events:
+            entry |= self.events(log)
+        entry |= calls_by_subject(world.calls)
+        entry |= self.changed_states()
+        entry |= self.new_history()
+        locks = sorted((self.sandbox.state / ".pulumi" / "locks").rglob("*.json"))
+        return entry | ({"locks_left": len(locks)} if locks else {})
+
+    def printed(self, step: Pulumi, done: Finished) -> dict[str, Any]:
+        shown: dict[str, Any] = {}
+        if step.capture is Capture.JSON and done.exit_code == 0:
+            shown["stdout"] = self.normaliser.value(json.loads(done.stdout))
+        elif step.capture is Capture.TEXT:
+            shown["stdout"] = self.normaliser.lines(done.stdout)
+        if step.capture is not Capture.NOTHING and done.stderr.strip():
+            shown["stderr"] = self.normaliser.lines(done.stderr)
+        return shown
+
+    def events(self, log: Path) -> dict[str, Any]:
+        """The steps per resource, the diagnostics and the summary of an operation."""
+        lines = log.read_text().splitlines() if log.exists() else []
+        events = [json.loads(line) for line in lines]
+        steps: dict[str, list[str]] = {}
+        seen: dict[str, Any] = {}
+        for event in events:
+            for name, word in STEP_EVENTS.items():
+                if name in event:
+                    metadata = event[name]["metadata"]
+                    steps.setdefault(short_urn(metadata["urn"]), []).append(
+                        step_words(word, metadata)
+                    )
+            if "summaryEvent" in event:
+                summary = event["summaryEvent"]
+                seen["changes"] = summary["resourceChanges"]
+                seen |= {
+                    key: summary[key] for key in ("result", "maybeCorrupt") if summary.get(key)
+                }
+        diagnostics = [
+            self.diagnostic(event["diagnosticEvent"])
+            for event in events
+            if event.get("diagnosticEvent", {}).get("severity") in SHOWN_SEVERITIES
+            and not event["diagnosticEvent"].get("ephemeral")
+        ]
+        problem = event_order_problem(events)
+        seen |= {"events": problem} if problem else {}
+        return {"steps": dict(sorted(steps.items())), **seen, "diagnostics": sorted(diagnostics)}
+
+    def diagnostic(self, event: Mapping[str, Any]) -> str:
+        where = short_urn(event["urn"]) if event.get("urn") else "-"
+        return f"{event['severity']} {where}: {self.normaliser.text(event['message']).strip()}"
+
+    def changed_states(self) -> dict[str, Any]:
+        """Every stack's state that this command changed, without what did not change."""
+        stacks = self.sandbox.state / ".pulumi" / "stacks"
+        found: dict[str, Any] = {}
+        for path in sorted(stacks.rglob("*.json")):
+            checkpoint = json.loads(path.read_text()).get("checkpoint", {})
+            found[str(path.relative_to(stacks))] = self.normaliser.deployment(
+                checkpoint.get("latest", {})
+            )
+        changed = {name: state for name, state in found.items() if self.states.get(name) != state}
+        gone = {name: "gone" for name in self.states if name not in found}
+        self.states = found
+        return {"state": changed | gone} if changed or gone else {}
+
+    def new_history(self) -> dict[str, Any]:
+        places = (self.sandbox.state / ".pulumi" / "history").rglob("*.history.json")
+        fresh = sorted(path for path in places if path not in self.histories)
+        self.histories.update(fresh)
+        records = [self.normaliser.history(json.loads(path.read_text())) for path in fresh]
+        return {"history": records} if records else {}
+
+
+def step_words(word: str, metadata: Mapping[str, Any]) -> str:
+    """One event in words: when, what, which sides it has, and the reasons it gives."""
+    sides = "+".join(side for side in ("old", "new") if metadata.get(side))
+    words = [word, metadata["op"], f"({sides})"]
+    words += ["logical"] if metadata.get("logical") else []
+    for name in ("keys", "diffs"):
+        words += [f"{name}={','.join(sorted(metadata[name]))}"] if metadata.get(name) else []
+    detailed = metadata.get("detailedDiff")
+    if detailed:
+        told = [f"{key}:{diff['diffKind']}" for key, diff in sorted(detailed.items())]
+        words.append(f"detailed={','.join(told)}")
+    return " ".join(words)
+
+
+def event_order_problem(events: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why the log as a whole is not well formed, or None."""
+    kinds = [next((key for key in event if key.endswith("Event")), "?") for event in events]
+    if [event["sequence"] for event in events] != list(range(len(events))):
+        return "the sequence numbers have gaps"
+    if not kinds or kinds[0] != "preludeEvent" or kinds[-1] != "cancelEvent":
+        return f"the log runs from {kinds[:1]} to {kinds[-1:]}"
+    return None
+
+
+def calls_by_subject(calls: Iterable[Call]) -> dict[str, Any]:
+    """The provider calls per resource in order, and the order of those that change something."""
+    grouped: dict[str, list[Any]] = {}
+    changing: list[str] = []
+    for call in calls:
+        subject = short_urn(call.subject)
+        grouped.setdefault(subject, []).append({call.method: call.facts})
+        if call.method in MUTATIONS and "preview" not in call.facts:
+            changing.append(f"{call.method} {call.facts.get('id', subject)}")
+    shown: dict[str, Any] = {"calls": dict(sorted(grouped.items()))} if grouped else {}
+    return shown | ({"changed": changing} if changing else {})

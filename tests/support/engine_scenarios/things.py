@@ -1,0 +1,41 @@
+"""The classes that scenario programs use; copied beside each program, so it imports `pulumi` alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+
+# Outputs that the provider may add; a name listed here becomes an attribute of the resource.
+COMPUTED = ("name", "serial", "shout", "credential")
+
+
+class Thing(pulumi.CustomResource):
+    """A resource of the test provider with any properties."""
+
+    def __init__(
+        self,
+        name: str,
+        opts: pulumi.ResourceOptions | None = None,
+        token: str = "test:index:Thing",
+        **properties: Any,
+    ) -> None:
+        super().__init__(token, name, dict.fromkeys(COMPUTED) | properties, opts)
+
+
+class Region(pulumi.ProviderResource):
+    """An explicit provider of the test package."""
+
+    def __init__(
+        self, name: str, opts: pulumi.ResourceOptions | None = None, **properties: Any
+    ) -> None:
+        super().__init__("test", name, properties, opts)
+
+
+class Group(pulumi.ComponentResource):
+    """A component that holds things."""
+
+    def __init__(
+        self, name: str, opts: pulumi.ResourceOptions | None = None, token: str = "my:index:Group"
+    ) -> None:
+        super().__init__(token, name, None, opts)
