@@ -47,6 +47,7 @@ class Frame:
 
     times: Sequence[float]
     duration_seconds: float
+    verdicts: Sequence[tuple[float, str]] = ()
 
     def x(self, time: float) -> float:
         """Place a moment, in pixels from the left."""
@@ -75,6 +76,7 @@ def line_chart(
         )
     for line in lines:
         parts.extend(_steps(frame, line, y, y(0.0)))
+    parts.extend(_verdicts(frame, height))
     return "".join([*parts, "</svg>"])
 
 
@@ -112,6 +114,19 @@ def _axis(frame: Frame, height: int) -> list[str]:
     ]
 
 
+def _verdicts(frame: Frame, height: int) -> list[str]:
+    """Mark the moments of the verdicts across the plot, so that a chart can be read against them."""
+    parts = []
+    for time, verdict in frame.verdicts:
+        colour = COLOURS["green"] if verdict == "promoted" else COLOURS["red"]
+        parts.append(
+            f'<line x1="{frame.x(time):.1f}" x2="{frame.x(time):.1f}" y1="{TOP}" '
+            f'y2="{height - BOTTOM}" stroke="{colour}" stroke-dasharray="3 3">'
+            f"<title>{escape(verdict.replace('_', ' '))}</title></line>"
+        )
+    return parts
+
+
 def _steps(frame: Frame, line: Line, y: Callable[[float], float], floor: float) -> list[str]:
     parts = []
     for run in _present_runs(line.values):
@@ -127,7 +142,7 @@ def _steps(frame: Frame, line: Line, y: Callable[[float], float], floor: float) 
             first, last = path[0].split(",")[0], path[-1].split(",")[0]
             parts.append(
                 f'<polygon points="{first},{floor:.1f} {points} {last},{floor:.1f}" '
-                f'fill="{line.colour}" opacity="0.22"/>'
+                f'fill="{line.colour}" opacity="0.3"/>'
             )
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{line.colour}" stroke-width="1.6"/>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,11 @@ def _section(timeline: Timeline) -> dict[str, Any]:
     frame = Frame(
         times=[point.time for point in timeline.points],
         duration_seconds=timeline.duration_seconds,
+        verdicts=[(mark.time, mark.verdict) for mark in timeline.marks if mark.verdict is not None],
     )
     latency = [*_pair(timeline, "latency_ms_p50"), *_pair(timeline, "latency_ms_p99")]
     answers = [*_pair(timeline, "invocations"), _errors(timeline)]
-    shares = _pair(timeline, "traffic_percent", filled=True)
+    shares = _stacked(_pair(timeline, "traffic_percent", filled=True))
     charts = [
         ("Traffic", line_chart(frame, shares, height=CHART_HEIGHT, unit="%", top=100)),
         ("Instances", _plain(frame, _pair(timeline, "instances"), "")),
@@ -92,6 +94,18 @@ def _pair(timeline: Timeline, field: str, *, filled: bool = False) -> list[Line]
         )
         for role in ("blue", "green")
     ]
+
+
+def _stacked(lines: list[Line]) -> list[Line]:
+    """Put the blue share on top of the green one, so that equal shares don't hide each other."""
+    blue, green = lines
+    values = [
+        None
+        if below is None and above is None
+        else sum(share for share in (below, above) if share is not None)
+        for below, above in zip(green.values, blue.values, strict=True)
+    ]
+    return [replace(blue, values=values), green]
 
 
 def _values(timeline: Timeline, role: str, field: str) -> list[float | None]:
