@@ -115,7 +115,7 @@ def _axis(frame: Frame, height: int) -> list[str]:
 
 
 def _verdicts(frame: Frame, height: int) -> list[str]:
-    """Mark the moments of the verdicts across the plot, so that a chart can be read against them."""
+    """Mark the moments of the verdicts, so that a chart can be read against them."""
     parts = []
     for time, verdict in frame.verdicts:
         colour = COLOURS["green"] if verdict == "promoted" else COLOURS["red"]
