@@ -1,7 +1,8 @@
-"""Makes the recordings that the embedded engine is compared with: `python -m tests.support.record [NAME ...]`.
+"""Makes the recordings of the official CLI: `python -m tests.support.record [NAME ...]`.
 
-Needs the official `pulumi` and its Python language host on PATH (or `--pulumi PATH`). Each scenario runs twice, and
-its recording is written only if both runs agree, so that no recording holds an accident of timing.
+Needs the official `pulumi` and its Python language host on PATH (or `--pulumi PATH`). Each scenario
+runs twice, and its recording is written only if both runs agree, so that none holds an accident of
+timing.
 """
 
 from __future__ import annotations

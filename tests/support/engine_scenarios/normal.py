@@ -1,4 +1,4 @@
-"""What a recording keeps of state files, history files, event logs and printed text: no times, paths, uuids or salts."""
+"""What a recording keeps of files, event logs and printed text: no times, paths, uuids or salts."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Normaliser:
         return dict(sorted(opened.items()))
 
     def deployment(self, latest: Mapping[str, Any]) -> dict[str, Any]:
-        """The resources by URN, the pending operations, and the first broken rule of order, if any."""
+        """The resources by URN, pending operations, and the first broken rule of order, if any."""
         secrets = latest.get("secrets_providers", {})
         salt = secrets.get("state", {}).get("salt", "")
         resources = latest.get("resources", [])

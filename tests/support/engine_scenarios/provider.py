@@ -1,7 +1,8 @@
-"""A small deterministic resource provider, package `test`, that either engine attaches to by PULUMI_DEBUG_PROVIDERS.
+"""A small deterministic resource provider, package `test`, attached by PULUMI_DEBUG_PROVIDERS.
 
-It keeps its things in memory, names and numbers them by counting, writes down every call, and misbehaves only when a
-scenario asks it to. Behaviour hangs on the names of the inputs, so that a program alone says what happens:
+It keeps its things in memory, names and numbers them by counting, writes down every call, and
+misbehaves only when a scenario asks it to. Behaviour hangs on the names of the inputs, so that a
+program alone says what happens:
 
     fixed...      a change replaces the resource
     exclusive...  a change replaces it, the old one deleted first
@@ -55,7 +56,8 @@ class Fault:
         method: Create, Update, Delete, Read or Diff.
         name: the logical name of the resource.
         message: the text of the RPC error.
-        partial: reasons of a partial failure (the resource exists all the same); empty for a plain error.
+        partial: reasons of a partial failure (the resource exists all the same); empty for
+            a plain error.
     """
 
     method: str
@@ -109,7 +111,7 @@ class World:
         return None
 
 
-class TestProvider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
+class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
     """The gRPC face of a `World`."""
 
     __test__ = False
@@ -289,7 +291,7 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[
 
 def outputs_of(inputs: dict[str, Any], *, serial: Any) -> dict[str, Any]:
     """What the imaginary cloud makes of checked inputs; unknown parts stay unknown."""
-    plain = without_secrets(inputs)
+    plain: dict[str, Any] = without_secrets(inputs)
     value = plain.get("value", "")
     outputs = plain | {"serial": serial, "shout": f"{value}!" if is_known(value) else UNKNOWN}
     if "token" in plain:

@@ -1,4 +1,4 @@
-"""Runs a scenario against any `pulumi` and says what happened, in a form two engines can be compared by."""
+"""Runs a scenario against any `pulumi` and says what happened, so that two can be compared."""
 
 from __future__ import annotations
 

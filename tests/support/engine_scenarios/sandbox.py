@@ -1,4 +1,4 @@
-"""A private place for one scenario: projects, state, PULUMI_HOME, the provider, and the `pulumi` command run there."""
+"""A private place for one scenario: projects, state, provider, and `pulumi` run there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.engine_scenarios.scenario import STACK
 
 PROJECT = "p"
 PASSPHRASE = "scenario"
-# A salt made once by the official CLI for the passphrase above, so that its key is derived once per process.
+# A salt the official CLI made for the passphrase above, so its key is derived once per process.
 SALT = "v1:rBSrvUnarHU=:v1:UiQfonhMyFJ8sUYz:3QbJoK+q4ewcneyREW/yUQyYEq1xsg=="
 COMMAND_SECONDS = 100
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR")
@@ -100,7 +100,7 @@ class Sandbox:
         return Finished(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
     def add_project(self, *, folder: str = "project", project: str = PROJECT) -> None:
-        """Make a Python project that runs in this interpreter's environment, with the things beside it."""
+        """Make a Python project for this interpreter's environment, with the things beside it."""
         place = self.root / folder
         place.mkdir(parents=True, exist_ok=True)
         options = {"virtualenv": sys.prefix}

@@ -1,4 +1,4 @@
-"""What a scenario is: a name, a story, and steps that write programs, run `pulumi` and change the imaginary cloud."""
+"""What a scenario is: steps that write programs, run `pulumi` and change the imaginary cloud."""
 
 from __future__ import annotations
 

@@ -21,12 +21,16 @@ LOCK = json.dumps(
     {"pid": 1, "username": "someone", "hostname": "elsewhere", "timestamp": "2026-01-01T00:00:00Z"}
 )
 LOCK_PATH = "state/.pulumi/locks/organization/p/dev/6a2f41a3-0000-4000-8000-000000000000.json"
+PENDING = (
+    '"pending_operations": [{"type": "creating", "resource": {"custom": true, '
+    '"type": "test:index:Thing", "urn": "urn:pulumi:dev::p::test:index:Thing::b"}}], "metadata": {}'
+)
 THING = 'a = Thing("a", value=1)\nexport("shout", a.shout)'
 
 SCENARIOS = (
     Scenario(
         name="stack_commands",
-        story="A stack is made, listed, selected, renamed and removed; unknown and double names are refused.",
+        story="Stacks are made, listed, selected, renamed, removed; a double name is refused.",
         seeded=False,
         steps=(
             quiet("stack", "init", "dev", stack=False),
@@ -134,7 +138,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="pending_operations",
-        story="Operations that a killed engine left in the state are told and forgotten by an update.",
+        story="Operations a killed engine left pending are told, and forgotten by an update.",
         steps=(
             program(THING),
             up(),
@@ -142,8 +146,7 @@ SCENARIOS = (
             EditExport(
                 path="state.json",
                 old='"metadata": {}',
-                new='"pending_operations": [{"resource": {"urn": "urn:pulumi:dev::p::test:index:Thing::b",'
-                ' "custom": true, "type": "test:index:Thing"}, "type": "creating"}], "metadata": {}',
+                new=PENDING,
             ),
             quiet("stack", "import", "--file", "../state.json"),
             preview(),

@@ -24,7 +24,7 @@ export("c", c.shout)
 SCENARIOS = (
     Scenario(
         name="failed_create",
-        story="A create that fails keeps what was made before it, and the next update goes on there.",
+        story="A create that fails keeps what was made before; the next update goes on there.",
         steps=(
             program(TRIO),
             Fault(method="Create", name="b", message="quota of b exceeded"),
@@ -96,7 +96,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="check_refuses",
-        story="A property the provider refuses fails the preview and the update, before any create.",
+        story="A property the provider refuses fails preview and update, before any create.",
         steps=(program('Thing("a", invalid={"x": 1})'), preview(), up()),
     ),
     Scenario(

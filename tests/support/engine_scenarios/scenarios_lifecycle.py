@@ -1,4 +1,4 @@
-"""Scenarios of ordinary life: create, same, update, delete, components, providers, invokes, dynamic resources."""
+"""Scenarios of ordinary life: create, same, update, delete, components, providers, functions."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="explicit_provider",
-        story="An explicit provider is updated with its things kept, and serves components below it.",
+        story="An explicit provider is updated with its things kept, and serves components.",
         steps=(
             program(REGIONS.replace("REGION", "north")),
             preview(),
@@ -183,11 +183,12 @@ SCENARIOS = (
     ),
     Scenario(
         name="default_provider_config",
-        story="Configuration of the package and the version of the resource make the default provider.",
+        story="Package configuration and the resource's version make the default provider.",
         steps=(
             Write(
                 path="project/Pulumi.dev.yaml",
-                text="encryptionsalt: {salt}\nconfig:\n  test:region: north\n  test:options: {a: [1, true]}\n",
+                text="encryptionsalt: {salt}\nconfig:\n"
+                "  test:region: north\n  test:options: {a: [1, true]}\n",
             ),
             program('Thing("a", ResourceOptions(version="1.2.3"), value=1)\nThing("b", value=2)'),
             up(),
@@ -212,7 +213,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="detailed_diff",
-        story="A provider's detailed diff says per property what an update or a replacement is for.",
+        story="A detailed diff says per property what an update or a replacement is for.",
         steps=(
             program('Thing("a", token="test:index:Detailed", value=1, other=1)'),
             up(),

@@ -14,8 +14,10 @@ from tests.support.engine_scenarios.scenario import (
 ALIASED = """
 group = Group("group")
 a = Thing("renamed", ResourceOptions(aliases=[pulumi.Alias(name="a")]), value=1)
-b = Thing("b", ResourceOptions(parent=group, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]), value=a.shout)
-c = Thing("c", ResourceOptions(aliases=[pulumi.Alias(type_="test:index:Thing")]), token="test:index:Detailed", value=2)
+top = pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)
+b = Thing("b", ResourceOptions(parent=group, aliases=[top]), value=a.shout)
+plain = pulumi.Alias(type_="test:index:Thing")
+c = Thing("c", ResourceOptions(aliases=[plain]), token="test:index:Detailed", value=2)
 """
 
 SCENARIOS = (
@@ -90,7 +92,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="retain_on_delete",
-        story="A retained resource leaves the state without a delete, in an update and a replacement.",
+        story="A retained resource leaves the state without a delete, replaced or dropped.",
         steps=(
             program(
                 'Thing("a", ResourceOptions(retain_on_delete=True), fixed=1)\nThing("b", value=1)'
@@ -230,7 +232,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="read_existing",
-        story="A resource that is only read is external: never updated or deleted, discarded when dropped.",
+        story="A resource that is only read becomes an ordinary one, and goes.",
         steps=(
             Exists(identity="there-1", inputs={"name": "there", "value": "x"}),
             program('a = Thing("a", ResourceOptions(id="there-1"))\nexport("shout", a.shout)'),

@@ -1,4 +1,4 @@
-"""Scenarios of replacement: create before delete, delete before replace, dependents, force, and what is left pending."""
+"""Scenarios of replacement: which side first, dependents, force, and what is left pending."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ c = Thing("c", ResourceOptions(depends_on=[b]), value="kept")
 d = Thing("d", fixed=b.name)
 """
 
-# The endpoint story of this repository: an immutable configuration and a swap that points at it by name.
+# The endpoint story of this repository: a swap points at an immutable configuration by name.
 SWAP = """
 model = Thing("model", fixed="MODEL")
 config = Thing("config", fixed=model.name)
@@ -28,7 +28,7 @@ export("config", config.name)
 SCENARIOS = (
     Scenario(
         name="replace_create_first",
-        story="A replacement is created before the old thing is deleted; a dependent is only updated.",
+        story="A replacement is created before the old is deleted; a dependent is only updated.",
         steps=(
             program(PAIR.replace("FIXED", "one")),
             up(),
@@ -39,7 +39,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="replace_chain",
-        story="A dependent whose own fixed property follows is replaced too; the old pair goes last.",
+        story="A dependent whose fixed property follows is replaced too; the old pair goes last.",
         steps=(
             program(SWAP.replace("MODEL", "one")),
             up(),
@@ -62,7 +62,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="replace_delete_first_option",
-        story="deleteBeforeReplace turns the order round, and an explicit False wins over the provider.",
+        story="deleteBeforeReplace turns the order round; an explicit False beats the provider.",
         steps=(
             program('Thing("a", ResourceOptions(delete_before_replace=True), fixed=1)'),
             up(),
@@ -76,7 +76,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="replace_delete_first_fails",
-        story="A create that fails after its delete leaves a pending replacement; the next run creates.",
+        story="A create failing after its delete leaves it pending; the next run creates.",
         steps=(
             program('Thing("a", exclusive=1)'),
             up(),
@@ -112,7 +112,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="endpoint_swap_fails",
-        story="A failed swap keeps the old configuration; the good one later deletes every old pair.",
+        story="A failed swap keeps the old configuration; a good one later deletes all old pairs.",
         steps=(
             program(SWAP.replace("MODEL", "one")),
             up(),
@@ -128,7 +128,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="endpoint_swap_reverts",
-        story="After a failed swap the first configuration is asked for again: a new pair, then all old go.",
+        story="After a failed swap the first model again: a new pair, then all old ones go.",
         steps=(
             program(SWAP.replace("MODEL", "one")),
             up(),

@@ -1,4 +1,4 @@
-"""Scenarios of secrets: in configuration, inputs, outputs, state and the texts that commands print."""
+"""Scenarios of secrets: in configuration, inputs, outputs, state and printed text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ export("open", c.name)
 SCENARIOS = (
     Scenario(
         name="secrets",
-        story="Secrets stay secret from the configuration through inputs and outputs into the state.",
+        story="Secrets stay secret from configuration through inputs and outputs into state.",
         steps=(
             program(SECRETS),
             quiet("config", "set", "--secret", "key", "hush"),
@@ -42,7 +42,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="secret_becomes_plain",
-        story="Making a value secret, and plain again, is a change of state and not of the resource.",
+        story="Making a value secret, and plain again, changes the state and not the resource.",
         steps=(
             program('Thing("a", value="x")'),
             up(),

@@ -1,4 +1,4 @@
-"""The classes that scenario programs use; copied beside each program, so it imports `pulumi` alone."""
+"""The classes of scenario programs; copied beside each, so this imports `pulumi` alone."""
 
 from __future__ import annotations
 

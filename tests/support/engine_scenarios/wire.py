@@ -1,6 +1,6 @@
-"""Property values of the provider protocol as plain, readable Python values, for logs and comparison.
+"""Property values of the provider protocol as readable Python values, for logs and comparison.
 
-Recorded values name what the wire spells by signatures: `{"<secret>": value}`, `<unknown>`, `{"<asset>": {...}}`.
+Recorded values name what the wire spells by signatures: `{"<secret>": value}`, `<unknown>`.
 """
 
 from __future__ import annotations

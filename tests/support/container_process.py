@@ -1,0 +1,133 @@
+"""The inference server as a plain process, started the way the image starts it; no tests here."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+CONTAINER = Path(__file__).parents[2] / "container"
+START_SECONDS = 30
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerProcess:
+    """A running server.
+
+    Args:
+        process: ends with the context that started it, at the latest
+        port: where it listens on loopback
+        log_path: what it wrote to stdout and stderr
+    """
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log_path: Path
+
+    def url(self, path: str) -> str:
+        """Give the URL of a path of the server."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def get(self, path: str) -> requests.Response:
+        """Send a GET request."""
+        return requests.get(self.url(path), timeout=10)
+
+    def invoke(self, body: Any, **headers: str) -> requests.Response:
+        """Send an invocation; anything but bytes and iterators of bytes is sent as JSON."""
+        if isinstance(body, dict):
+            body = json.dumps(body)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = {"content-type": "application/json", **named}
+        return requests.post(self.url("/invocations"), data=body, headers=named, timeout=10)
+
+    def log_lines(self, event: str) -> list[dict[str, Any]]:
+        """Give the log's lines of one event."""
+        lines = [json.loads(line) for line in self.log_path.read_text().splitlines()]
+        return [line for line in lines if line["event"] == event]
+
+    def wait_until_pinged(self) -> requests.Response:
+        """Wait for the first answer to a ping, good or bad."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                return self.get("/ping")
+            except requests.ConnectionError:
+                time.sleep(0.02)
+        raise AssertionError(
+            f"no answer to /ping; exit code {self.process.poll()}:\n{self.log_path.read_text()}"
+        )
+
+
+def a_free_port() -> int:
+    """Give a loopback port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def started_server(
+    model_directory: Path, log_path: Path, *, port: int | None = None, **environment: str
+) -> Iterator[ServerProcess]:
+    """Start the server and end it when the context ends; it may not be ready yet.
+
+    Args:
+        model_directory: what the container has in /opt/ml/model
+        log_path: where its output goes
+        port: instead of a free one
+        environment: further variables
+    """
+    chosen = a_free_port() if port is None else port
+    variables = {
+        "PATH": os.environ["PATH"],
+        "SAGEMAKER_BIND_TO_PORT": str(chosen),
+        "SM_MODEL_DIR": str(model_directory),
+        "GREENLIGHT_BIND_ADDRESS": "127.0.0.1",
+        **environment,
+    }
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "server", "serve"],
+            cwd=CONTAINER,
+            env=variables,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield ServerProcess(process=process, port=chosen, log_path=log_path)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def run_command(
+    *arguments: str, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run the image's command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "server", *arguments],
+        cwd=CONTAINER,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
