@@ -1,0 +1,226 @@
+"""The container's contract over HTTP, against a real server process.
+
+Source: SageMaker Developer Guide, "Custom Inference Code with Hosting Services", read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import requests
+
+from tests.support.container_process import ServerProcess, started_server
+from tests.support.onnx_models import (
+    CLASSES,
+    FEATURE_NAMES,
+    FittedModel,
+    a_classifier_failing_on_unseen_values,
+    a_regressor,
+    an_iris_classifier,
+)
+
+
+@pytest.fixture(scope="module")
+def iris(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
+    return an_iris_classifier(tmp_path_factory.mktemp("iris"))
+
+
+@pytest.fixture(scope="module")
+def server(iris: FittedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with started_server(iris.directory, tmp_path_factory.mktemp("log") / "server.log") as started:
+        assert started.wait_until_pinged().status_code == 200
+        yield started
+
+
+def error_of(response: requests.Response) -> dict[str, Any]:
+    """Give the error of an answer, checking the shape every error has."""
+    assert response.headers["content-type"] == "application/json"
+    document = response.json()
+    assert set(document) == {"error"}
+    assert set(document["error"]) >= {"code", "message", "request_id"}
+    assert document["error"]["request_id"] == response.headers["x-request-id"]
+    error: dict[str, Any] = document["error"]
+    return error
+
+
+def test_ping_is_200_with_an_empty_body(server: ServerProcess) -> None:
+    response = server.get("/ping")
+
+    assert (response.status_code, response.content) == (200, b"")
+
+
+def test_instances_are_answered_as_the_estimator_answers(
+    server: ServerProcess, iris: FittedModel
+) -> None:
+    response = server.invoke({"instances": iris.rows.tolist()})
+
+    predictions = response.json()["predictions"]
+    rows = iris.rows.astype(np.float32)
+    expected = iris.estimator.predict_proba(rows)
+    assert response.status_code == 200
+    assert [answer["predicted_class_index"] for answer in predictions] == (
+        iris.estimator.predict(rows).tolist()
+    )
+    for answer, row, probabilities in zip(predictions, iris.rows, expected, strict=True):
+        assert answer["predicted_class"] == CLASSES[answer["predicted_class_index"]]
+        assert answer["confidence"] == pytest.approx(max(probabilities), abs=1e-5)
+        assert list(answer["probabilities"]) == list(CLASSES)
+        assert list(answer["probabilities"].values()) == pytest.approx(probabilities, abs=1e-5)
+        assert answer["input_features"] == dict(zip(FEATURE_NAMES, row, strict=True))
+
+
+def test_features_are_answered_with_predictions_and_probabilities(server: ServerProcess) -> None:
+    response = server.invoke({"features": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]})
+
+    assert response.json()["predictions"] == [0, 2]
+    assert [sum(row) for row in response.json()["probabilities"]] == pytest.approx([1, 1], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [("text/csv", "text/csv"), ("*/*", "application/json"), ("text/*;q=0.2", "text/csv")],
+)
+def test_csv_is_read_and_the_accepted_type_is_written(
+    server: ServerProcess, accept: str, media_type: str
+) -> None:
+    response = server.invoke(b"5.1,3.5,1.4,0.2\n", content_type="text/csv", accept=accept)
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == media_type
+    assert "setosa" in response.text
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code", "message"),
+    [
+        (b"", {}, 400, "malformed_body", "the body is empty; send rows such as"),
+        (b"{", {}, 400, "malformed_body", "not JSON: Expecting property name enclosed in double "),
+        ({"data": []}, {}, 400, "malformed_body", "the body has no 'instances'; its keys are"),
+        (
+            b'{"instances": [], "instances": []}',
+            {},
+            400,
+            "malformed_body",
+            "the key 'instances' twice",
+        ),
+        ({"instances": []}, {}, 400, "invalid_instance", "instances is empty; give 1 to 10000"),
+        ({"instances": [[1, 2]]}, {}, 400, "invalid_instance", "instance 0 has 2 features"),
+        (
+            b'{"instances": [[1, 2, NaN, 4]]}',
+            {},
+            400,
+            "invalid_instance",
+            "instance 0, feature 'petal length (cm)': NaN is given; it must be a finite number",
+        ),
+        (
+            {"instances": [[1, 2, 3, 4]] * 10_001},
+            {},
+            400,
+            "invalid_instance",
+            "instances has 10001 instances; at most 10000",
+        ),
+        (
+            b"x",
+            {"content_type": "text/plain"},
+            415,
+            "unsupported_content_type",
+            "'text/plain' is not supported; send application/json or text/csv",
+        ),
+        (
+            b"x",
+            {"content_encoding": "gzip"},
+            415,
+            "unsupported_content_type",
+            "'gzip' is not supported",
+        ),
+        (b"{}", {"accept": "image/png"}, 406, "not_acceptable", "names nothing this server writes"),
+        (b"x" * 6_291_457, {}, 413, "body_too_large", "the body is above 6291456 bytes"),
+        (
+            (b"x" * 65536 for _ in range(200)),
+            {},
+            413,
+            "body_too_large",
+            "the body is above 6291456 bytes; split the rows over several requests",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "",
+)
+def test_bad_input_is_refused_with_the_reason(
+    server: ServerProcess,
+    body: Any,
+    headers: dict[str, str],
+    status: int,
+    code: str,
+    message: str,
+) -> None:
+    response = server.invoke(body, **headers)
+
+    error = error_of(response)
+    assert (response.status_code, error["code"]) == (status, code)
+    assert message in error["message"]
+
+
+def test_the_row_and_feature_at_fault_are_told_to_programs(server: ServerProcess) -> None:
+    response = server.invoke({"instances": [[1, 2, 3, 4], [1, 2, 3, True]]})
+
+    error = error_of(response)
+    assert (error["instance"], error["feature"]) == (1, "petal width (cm)")
+
+
+def test_other_paths_and_methods_are_refused(server: ServerProcess) -> None:
+    missing = server.get("/models")
+    wrong = server.get("/invocations")
+
+    assert (missing.status_code, error_of(missing)["code"]) == (404, "not_found")
+    assert (wrong.status_code, error_of(wrong)["code"]) == (405, "method_not_allowed")
+    assert wrong.headers["allow"] == "POST"
+
+
+def test_the_clients_request_id_is_in_the_answer_and_the_log_but_its_values_are_not(
+    server: ServerProcess,
+) -> None:
+    response = server.invoke({"instances": [["patient-4711"]]}, x_request_id="req-7")
+
+    assert error_of(response)["request_id"] == "req-7"
+    lines = [line for line in server.log_lines("refused") if line["request_id"] == "req-7"]
+    assert [(line["status"], line["code"]) for line in lines] == [(400, "invalid_instance")]
+    assert "patient-4711" not in server.log_path.read_text()
+
+
+def test_the_server_is_one_process(server: ServerProcess) -> None:
+    assert psutil.Process(server.process.pid).children(recursive=True) == []
+
+
+def test_a_failure_of_the_model_is_a_500_and_later_rows_are_served(tmp_path: Path) -> None:
+    fitted = a_classifier_failing_on_unseen_values(tmp_path / "model")
+    unseen, seen = [99.0, 3.0, 5.0, 2.0], fitted.rows[0].tolist()
+
+    with started_server(fitted.directory, tmp_path / "server.log") as server:
+        ping = server.wait_until_pinged()
+        failed = server.invoke({"instances": [seen, unseen]})
+        served = server.invoke({"instances": [seen]})
+        lines = server.log_lines("refused")
+
+    assert (ping.status_code, failed.status_code, served.status_code) == (200, 500, 200)
+    assert error_of(failed)["code"] == "model_failure"
+    assert "Traceback" not in failed.text
+    assert [line["level"] for line in lines] == ["error"]
+    assert "Unknown Category" in lines[0]["cause"]
+    assert lines[0]["request_id"] == error_of(failed)["request_id"]
+
+
+def test_a_regressor_answers_values(tmp_path: Path) -> None:
+    fitted = a_regressor(tmp_path / "model")
+    rows = fitted.rows[:3]
+
+    with started_server(fitted.directory, tmp_path / "server.log") as server:
+        server.wait_until_pinged()
+        response = server.invoke({"instances": rows.tolist()})
+
+    values = [answer["predicted_value"] for answer in response.json()["predictions"]]
+    assert values == pytest.approx(fitted.estimator.predict(rows.astype(np.float32)), rel=1e-5)

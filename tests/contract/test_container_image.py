@@ -1,0 +1,95 @@
+"""What the Dockerfile promises, read as SageMaker and the rehearsal read it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CONTAINER = ROOT / "container"
+DIRECT = {"granian", "numpy", "onnxruntime", "orjson"}
+PINNED = re.compile(r"^([a-z0-9-]+)==(\S+)( ; \S.*?)? \\$", re.MULTILINE)
+
+
+def final_stage() -> list[tuple[str, str]]:
+    """Give the instructions of the Dockerfile's last stage."""
+    text = (CONTAINER / "Dockerfile").read_text().replace("\\\n", " ")
+    lines = [line.split(maxsplit=1) for line in text.splitlines() if line[:1] not in ("", "#")]
+    instructions = [(name, rest) for name, rest in lines]
+    start = max(index for index, (name, _) in enumerate(instructions) if name == "FROM")
+    return instructions[start:]
+
+
+def values(name: str) -> list[str]:
+    """Give what one instruction says in the last stage."""
+    return [rest for given, rest in final_stage() if given == name]
+
+
+def test_the_command_is_in_exec_form_and_serves() -> None:
+    entrypoint, command = values("ENTRYPOINT"), values("CMD")
+
+    assert json.loads(entrypoint[0]) == ["python", "-m", "server"]
+    assert json.loads(command[0]) == ["serve"]
+
+
+def test_the_image_runs_the_folder_a_rehearsal_runs() -> None:
+    copies = [rest for rest in values("COPY") if not rest.startswith("--from")]
+
+    assert values("WORKDIR") == ["/opt/program"]
+    assert copies == ["server ./server"]
+
+
+def test_the_image_runs_as_nobody_in_particular_and_checks_its_health() -> None:
+    user = values("USER")[0]
+
+    assert user.split(":")[0].isdigit()
+    assert int(user.split(":")[0]) > 0
+    assert '["python", "-m", "server", "ping"]' in values("HEALTHCHECK")[0]
+
+
+def test_the_base_image_is_an_argument_of_every_stage() -> None:
+    text = (CONTAINER / "Dockerfile").read_text()
+
+    stages = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    assert text.count("\nARG BASE_IMAGE=") == 1
+    assert stages == ["${BASE_IMAGE}", "${BASE_IMAGE}"]
+
+
+def test_every_requirement_is_pinned_with_hashes_to_the_repositorys_version() -> None:
+    lock = (CONTAINER / "requirements.lock").read_text()
+    pinned = set(PINNED.findall(lock))
+    rehearsed = set(PINNED.findall((ROOT / "requirements.lock").read_text()))
+
+    blocks = re.split(r"\n(?=[a-z0-9-]+==)", lock)[1:]
+    assert {name for name, _, _ in pinned} >= DIRECT
+    assert len(blocks) == len(pinned)
+    assert all("--hash=sha256:" in block for block in blocks)
+    assert pinned <= rehearsed
+    assert "://" not in lock
+
+
+def test_the_server_imports_only_itself_its_requirements_and_the_standard_library() -> None:
+    allowed = DIRECT | set(sys.stdlib_module_names)
+
+    imported = {
+        name.split(".")[0]
+        for path in sorted((CONTAINER / "server").glob("*.py"))
+        for name in absolute_imports(path)
+    }
+
+    assert imported <= allowed
+    assert imported.isdisjoint({"pickle", "marshal", "shelve", "joblib", "skops", "cloudpickle"})
+
+
+def absolute_imports(path: Path) -> list[str]:
+    """Give the modules a file imports by absolute name."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module is not None:
+            names.append(node.module)
+    return names
