@@ -1,0 +1,186 @@
+"""A model's spec: `models/<model>.yaml`, typed, with every problem reported at once.
+
+A spec says how the model is trained and which settings its stacks get on top of the base stack's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from automation.errors import ModelNotFoundError, SpecError
+from components.names import MODEL_NAME_PATTERN
+from components.settings import Stage
+
+MODELS_FOLDER = "models"
+KEYS = ("model", "training", "settings", "stages", "samples")
+TRAINING_KEYS = ("script", "estimator")
+# The driver sets these itself: a spec that named them would fight with what was just packaged.
+DRIVER_SETTINGS = ("stage", "model", "artifact", "artifactDigest", "foundationStack")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """One model as its spec describes it.
+
+    Args:
+        script: the training script, relative to the project.
+        estimator: what the script trains when nobody says otherwise.
+        settings: `greenlight:` settings of the model's stacks, over those of the base stack.
+        stages: settings of single stages, over `settings`.
+        samples: rows to invoke the endpoint with when nobody gives any.
+    """
+
+    model: str
+    script: Path
+    estimator: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    stages: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    samples: tuple[tuple[float, ...], ...] = ()
+
+    def settings_for(self, stage: str) -> dict[str, object]:
+        """Return the settings of one stage: its own over the model's."""
+        return merge_settings(self.settings, self.stages.get(stage, {}))
+
+
+def merge_settings(under: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
+    """Lay settings over others: objects key by key, everything else whole."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[key] = {**below, **value}
+        else:
+            merged[key] = value
+    return merged
+
+
+def model_names(root: Path) -> list[str]:
+    """Name every model that has a spec."""
+    return sorted(path.stem for path in (root / MODELS_FOLDER).glob("*.yaml"))
+
+
+def load_spec(root: Path, model: str) -> ModelSpec:
+    """Read `models/<model>.yaml`.
+
+    Args:
+        model: the model's name; `models/<model>` and `models/<model>.yaml` mean the same.
+
+    Raises:
+        ModelNotFoundError: there is no such spec.
+        SpecError: the spec is wrong; the message lists every problem.
+    """
+    import yaml
+
+    name = Path(model).name.removesuffix(".yaml")
+    path = root / MODELS_FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(model_names(root)) or "none"  # words for an empty list, not a default
+        raise ModelNotFoundError(
+            f"model {model!r} has no spec; models with one are {known}: "
+            f"give one of them or write {MODELS_FOLDER}/{name}.yaml"
+        )
+    try:
+        document = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as err:
+        raise SpecError(f"{path.relative_to(root)} is not YAML: {err}") from err
+    return spec_from_document(document, name, root)
+
+
+def spec_from_document(document: object, name: str, root: Path) -> ModelSpec:
+    """Check a spec's content.
+
+    Args:
+        name: the model the file is named after.
+        root: the project, in which the training script has to exist.
+
+    Raises:
+        SpecError: listing every problem.
+    """
+    problems: list[str] = []
+    fields = _object(document, "the spec", problems)
+    _refuse_unknown(fields, KEYS, "", problems)
+    if fields.get("model") != name:
+        problems.append(f"model is {fields.get('model')!r}; the file is named after {name!r}")
+    elif MODEL_NAME_PATTERN.fullmatch(name) is None:
+        problems.append(f"model {name!r} must match {MODEL_NAME_PATTERN.pattern}")
+    training = _object(fields.get("training"), "training", problems)
+    _refuse_unknown(training, TRAINING_KEYS, "training.", problems)
+    script = _text(training, "training.script", problems)
+    if script and not (root / script).is_file():
+        problems.append(f"training.script is {script!r}; there is no such file in the project")
+    spec = ModelSpec(
+        model=name,
+        script=Path(script),
+        estimator=_text(training, "training.estimator", problems),
+        settings=_settings(fields.get("settings", {}), "settings", problems),
+        stages=_stages(fields.get("stages", {}), problems),
+        samples=_samples(fields.get("samples", []), problems),
+    )
+    if problems:
+        listed = "\n".join(f"- {problem}" for problem in problems)
+        raise SpecError(f"{MODELS_FOLDER}/{name}.yaml cannot be used:\n{listed}")
+    return spec
+
+
+def _object(value: object, what: str, problems: list[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        problems.append(f"{what} is {value!r}; give an object of keys and values")
+        return {}
+    return {str(key): entry for key, entry in value.items()}
+
+
+def _refuse_unknown(
+    fields: Mapping[str, object], known: tuple[str, ...], prefix: str, problems: list[str]
+) -> None:
+    problems.extend(
+        f"{prefix}{key} is not a key of a spec; known here are {', '.join(known)}"
+        for key in fields
+        if key not in known
+    )
+
+
+def _text(fields: Mapping[str, object], name: str, problems: list[str]) -> str:
+    value = fields.get(name.rpartition(".")[2])
+    if isinstance(value, str) and value != "":
+        return value
+    problems.append(f"{name} is {value!r}; give a text")
+    return ""
+
+
+def _settings(value: object, name: str, problems: list[str]) -> dict[str, object]:
+    settings: dict[str, object] = _object(value, name, problems)
+    problems.extend(
+        f"{name}.{key} is set by greenlight itself; leave it out"
+        for key in settings
+        if key in DRIVER_SETTINGS
+    )
+    return settings
+
+
+def _stages(value: object, problems: list[str]) -> dict[str, Mapping[str, object]]:
+    stages = _object(value, "stages", problems)
+    allowed = [stage.value for stage in Stage]
+    problems.extend(
+        f"stages.{name} is not a stage; allowed are {', '.join(allowed)}"
+        for name in stages
+        if name not in allowed
+    )
+    return {name: _settings(entry, f"stages.{name}", problems) for name, entry in stages.items()}
+
+
+def _samples(value: object, problems: list[str]) -> tuple[tuple[float, ...], ...]:
+    rows = value if isinstance(value, list) else [value]
+    samples: list[tuple[float, ...]] = []
+    for index, row in enumerate(rows):
+        if not isinstance(row, list) or not all(_is_number(cell) for cell in row):
+            problems.append(f"samples[{index}] is {row!r}; give a list of numbers")
+            continue
+        samples.append(tuple(float(cell) for cell in row))
+    return tuple(samples)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

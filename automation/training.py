@@ -1,0 +1,226 @@
+"""Gets a fitted estimator: from a model's training script, or from a file with the script's data.
+
+A training script is any Python file with `train(estimator: str) -> dict`; it needs nothing of
+greenlight. `TrainedModel` lists the keys.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automation.errors import EstimatorFileError, TrainingError, VersionDriftError
+from automation.spec import ModelSpec
+
+Rows = npt.NDArray[np.float64]
+SKOPS_SUFFIX = ".skops"
+PICKLE_SUFFIXES = (".joblib", ".pkl", ".pickle")
+RETURNED_KEYS = (
+    "estimator", "feature_names", "class_names",
+    "training_rows", "training_labels", "live_rows", "live_labels",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedModel:
+    """A fitted estimator with the rows that prove it.
+
+    Args:
+        class_names: names by class index, in the order of the estimator's `classes_`; empty for a
+            regressor.
+        training_rows: what it was fitted on, (rows, features) float64.
+        live_rows: rows it has never seen, as clients will send them, (rows, features) float64.
+    """
+
+    name: str
+    estimator: Any
+    feature_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    training_rows: Rows
+    training_labels: npt.NDArray[Any]
+    live_rows: Rows
+    live_labels: npt.NDArray[Any]
+
+
+def train(spec: ModelSpec, root: Path, estimator: str | None = None) -> TrainedModel:
+    """Run a model's training script.
+
+    Args:
+        estimator: what to train; left out, the spec's own.
+
+    Raises:
+        TrainingError: the script cannot be loaded, fails, or returns something else.
+    """
+    name = spec.estimator if estimator is None else estimator
+    script = _load_script(root / spec.script)
+    known = getattr(script, "ESTIMATORS", None)
+    if known is not None and name not in known:
+        raise TrainingError(
+            f"estimator {name!r} is not one {spec.script} trains; "
+            f"allowed are {', '.join(map(str, known))}"
+        )
+    try:
+        returned = script.train(name)
+    except Exception as err:
+        raise TrainingError(
+            f"{spec.script} failed to train {name!r}: {type(err).__name__}: {err}; "
+            f"run `python {spec.script} {name}` to see where"
+        ) from err
+    return trained_from_returned(returned, name, spec.script)
+
+
+def trained_from_returned(returned: object, name: str, script: Path) -> TrainedModel:
+    """Check what a training script returned.
+
+    Raises:
+        TrainingError: a key is missing, or shapes and names do not fit each other.
+    """
+    if not isinstance(returned, Mapping):
+        raise TrainingError(
+            f"train() in {script} returned a {type(returned).__name__}; "
+            f"it has to return a dict with {', '.join(RETURNED_KEYS)}"
+        )
+    missing = [key for key in RETURNED_KEYS if key not in returned]
+    if missing:
+        raise TrainingError(
+            f"train() in {script} returned no {', '.join(missing)}; "
+            f"it has to return {', '.join(RETURNED_KEYS)}"
+        )
+    trained = TrainedModel(
+        name=name,
+        estimator=returned["estimator"],
+        feature_names=tuple(map(str, returned["feature_names"])),
+        class_names=tuple(map(str, returned["class_names"])),
+        training_rows=np.asarray(returned["training_rows"], dtype=np.float64),
+        training_labels=np.asarray(returned["training_labels"]),
+        live_rows=np.asarray(returned["live_rows"], dtype=np.float64),
+        live_labels=np.asarray(returned["live_labels"]),
+    )
+    problems = _misfits(trained)
+    if problems:
+        raise TrainingError(f"train() in {script} returned {'; '.join(problems)}")
+    return trained
+
+
+def with_estimator_from_file(
+    trained: TrainedModel, path: Path, *, allow_pickle: bool = False
+) -> TrainedModel:
+    """Put the estimator of a file in the place of the one just trained.
+
+    Args:
+        trained: gives the names and the rows that the file's estimator has to answer.
+        path: a skops file, or a joblib or pickle file.
+        allow_pickle: joblib and pickle files run code when they are read; only for files you made.
+
+    Raises:
+        EstimatorFileError: missing, of another kind, damaged, or with types skops does not trust.
+        VersionDriftError: fitted by another scikit-learn than the one installed here.
+    """
+    if not path.is_file():
+        raise EstimatorFileError(f"estimator file {path} does not exist; give a .skops file")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator = _read_estimator(path, allow_pickle=allow_pickle)
+    drift = [str(entry.message) for entry in caught if "InconsistentVersion" in str(entry.category)]
+    if drift:
+        raise VersionDriftError(
+            f"{path} was fitted by another scikit-learn: {drift[0].splitlines()[0]} "
+            "Train it again with the installed version, or install the version it was fitted with"
+        )
+    if getattr(estimator, "n_features_in_", None) != len(trained.feature_names):
+        raise EstimatorFileError(
+            f"the estimator in {path} takes {getattr(estimator, 'n_features_in_', 'unknown')} "
+            f"features; the training script's rows have {len(trained.feature_names)}"
+        )
+    return replace(trained, estimator=estimator, name=path.name)
+
+
+def _load_script(path: Path) -> ModuleType:
+    module_spec = importlib.util.spec_from_file_location(
+        f"greenlight_training_{path.parent.name}", path
+    )
+    if module_spec is None or module_spec.loader is None:
+        raise TrainingError(f"training script {path} is not a Python file")
+    module = importlib.util.module_from_spec(module_spec)
+    try:
+        module_spec.loader.exec_module(module)
+    except Exception as err:
+        raise TrainingError(
+            f"training script {path} cannot be loaded: {type(err).__name__}: {err}"
+        ) from err
+    if not callable(getattr(module, "train", None)):
+        raise TrainingError(
+            f"training script {path} has no function train(estimator); add one that returns "
+            f"a dict with {', '.join(RETURNED_KEYS)}"
+        )
+    return module
+
+
+def _misfits(trained: TrainedModel) -> list[str]:
+    problems = []
+    features = len(trained.feature_names)
+    for what, rows, labels in (
+        ("training", trained.training_rows, trained.training_labels),
+        ("live", trained.live_rows, trained.live_labels),
+    ):
+        if rows.ndim != 2 or rows.shape[1] != features or not len(rows):
+            problems.append(
+                f"{what}_rows of shape {rows.shape} for {features} feature_names; "
+                f"give (rows, {features}) with at least one row"
+            )
+        if len(labels) != len(rows):
+            problems.append(f"{len(labels)} {what}_labels for {len(rows)} {what}_rows")
+    if len(set(trained.feature_names)) != features or not features:
+        problems.append("feature_names that are empty or not all different")
+    classes = getattr(trained.estimator, "classes_", None)
+    if classes is not None and len(classes) != len(trained.class_names):
+        problems.append(
+            f"{len(trained.class_names)} class_names for an estimator with {len(classes)} classes"
+        )
+    return problems
+
+
+def _read_estimator(path: Path, *, allow_pickle: bool) -> Any:
+    if path.suffix == SKOPS_SUFFIX:
+        return _read_skops(path)
+    if path.suffix not in PICKLE_SUFFIXES:
+        raise EstimatorFileError(
+            f"estimator file {path} ends in {path.suffix!r}; "
+            f"allowed are {SKOPS_SUFFIX}, {', '.join(PICKLE_SUFFIXES)}"
+        )
+    if not allow_pickle:
+        raise EstimatorFileError(
+            f"{path} is a pickle, which runs code when it is read; save it with skops "
+            "(skops.io.dump), or pass --allow-pickle for a file you made yourself"
+        )
+    import joblib
+
+    try:
+        return joblib.load(path)
+    except Exception as err:
+        raise EstimatorFileError(f"{path} cannot be read: {type(err).__name__}: {err}") from err
+
+
+def _read_skops(path: Path) -> Any:
+    from skops import io as skops_io
+
+    try:
+        untrusted = skops_io.get_untrusted_types(file=path)
+        if untrusted:
+            raise EstimatorFileError(
+                f"{path} holds types skops does not know to be safe: {', '.join(untrusted)}; "
+                "use estimators of scikit-learn alone"
+            )
+        return skops_io.load(path, trusted=[])
+    except EstimatorFileError:
+        raise
+    except Exception as err:
+        raise EstimatorFileError(f"{path} cannot be read: {type(err).__name__}: {err}") from err
