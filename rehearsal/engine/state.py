@@ -14,14 +14,15 @@ from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from rehearsal.engine.values import Archive, Asset, ResourceReference, Secret
+from rehearsal.engine.values import (
+    SECRET_SIGNATURE,
+    SIGNATURE_KEY,
+    Secret,
+    decode,
+    encode,
+)
 
 VERSION = "v3.272.0"
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"
-ASSET = "c44067f5952c0a294b673a41bacd8c17"
-ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
-REFERENCE = "5cf8f73096256a8f31e491e813e4eb8e"
 SCHEMA_VERSION = 3
 
 # Makes the stored form of a secret from the JSON text of its value and the place it lies at.
@@ -94,68 +95,36 @@ def _member(name: str) -> str:
 
 # Pulumi's member names in Pulumi's order, which is the order of the fields above.
 MEMBERS: dict[str, str] = {_member(item.name): item.name for item in fields(Resource)}
-_REQUIRED = {item.name for item in fields(Resource) if item.default is item.default_factory is MISSING}
+_REQUIRED = {
+    item.name for item in fields(Resource) if item.default is item.default_factory is MISSING
+}
 
 
 def value_to_json(value: Any, write_secret: SecretWriter, place: str = "") -> Any:
-    """Turn one property value into what JSON can hold; whole numbers lose their fraction, nulls stay."""
-    match value:
-        case Secret():
-            plain = value_to_json(value.value, lambda text, _: plaintext_secret(text), place)
-            return write_secret(json.dumps(plain, separators=(",", ":"), ensure_ascii=False), place)
-        case Asset():
-            return {SIGNATURE: ASSET, **_given(value, "hash", "text", "path", "uri")}
-        case Archive():
-            content = _given(value, "hash", "path", "uri")
-            if value.assets is not None:
-                content["assets"] = value_to_json(value.assets, write_secret, place)
-            return {SIGNATURE: ARCHIVE, **content}
-        case ResourceReference():
-            members = {"urn": value.urn, "id": value.id, "packageVersion": value.package_version}
-            return {SIGNATURE: REFERENCE, **{k: v for k, v in members.items() if v is not None}}
-        case Mapping():
-            return {k: value_to_json(v, write_secret, f"{place}.{k}") for k, v in value.items()}
-        case list() | tuple():
-            return [value_to_json(v, write_secret, f"{place}[{i}]") for i, v in enumerate(value)]
-        case float() if value.is_integer():
-            return int(value)
-        case None | bool() | int() | float() | str():
-            return value
-    raise StateError(f"a {type(value).__name__} at {place} has no form in a state file")
+    """Turn property values into JSON; a secret becomes what `write_secret` makes of the JSON text of its value."""
 
+    def secret(item: Secret) -> Any:
+        plain = encode(item.value, secret=lambda inner: encode(inner.value))
+        return write_secret(json.dumps(plain, separators=(",", ":"), ensure_ascii=False), place)
 
-def _given(value: Any, *names: str) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in names if getattr(value, name) is not None}
+    return encode(value, secret=secret)
 
 
 def value_from_json(value: Any, read_secret: SecretReader, place: str = "") -> Any:
-    """Undo `value_to_json`; secrets may come as ciphertext or as plaintext.
+    """Undo `value_to_json`; secrets may come as ciphertext or as plaintext."""
 
-    Raises:
-        StateError: a member is marked as special in a way that isn't known.
-    """
-    if isinstance(value, list):
-        return [value_from_json(v, read_secret, f"{place}[{i}]") for i, v in enumerate(value)]
-    if not isinstance(value, dict):
-        return value
-    kind = value.get(SIGNATURE)
-    if kind is None:
-        return {k: value_from_json(v, read_secret, f"{place}.{k}") for k, v in value.items()}
-    if kind == SECRET:
-        text = value["plaintext"] if "plaintext" in value else read_secret(value["ciphertext"], place)
-        return Secret(value_from_json(json.loads(text), read_secret, place))
-    rest = {k: v for k, v in value.items() if k != SIGNATURE}
-    if kind == ASSET:
-        return Asset(**rest)
-    if kind == ARCHIVE:
-        if "assets" in rest:
-            rest["assets"] = value_from_json(rest["assets"], read_secret, place)
-        return Archive(**rest)
-    if kind == REFERENCE:
-        return ResourceReference(
-            urn=rest["urn"], id=rest.get("id"), package_version=rest.get("packageVersion")
-        )
-    raise StateError(f"the value at {place} has the unknown signature {kind!r}")
+    def reveal(item: Any) -> Any:
+        if isinstance(item, list):
+            return [reveal(member) for member in item]
+        if not isinstance(item, dict):
+            return item
+        if item.get(SIGNATURE_KEY) != SECRET_SIGNATURE:
+            return {key: reveal(member) for key, member in item.items()}
+        given = item.get("plaintext")
+        text = read_secret(item["ciphertext"], place) if given is None else given
+        return {SIGNATURE_KEY: SECRET_SIGNATURE, "value": json.loads(text)}
+
+    return decode(reveal(value))
 
 
 def resource_to_json(resource: Resource, write_secret: SecretWriter) -> dict[str, Any]:
@@ -198,7 +167,10 @@ def resource_from_json(document: Mapping[str, Any], read_secret: SecretReader) -
 
 
 def deployment_to_json(
-    deployment: Deployment, write_secret: SecretWriter, *, secrets_provider: Mapping[str, Any] | None
+    deployment: Deployment,
+    write_secret: SecretWriter,
+    *,
+    secrets_provider: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Write a deployment with a fresh manifest; `secrets_provider` says how its ciphertexts were made."""
     document: dict[str, Any] = {
@@ -260,7 +232,9 @@ def verify_deployment(deployment: Deployment) -> None:
         if not resource.delete and urn in live:
             raise StateError(f"duplicate resource {urn} (not marked for deletion)")
         if not resource.custom and resource.id:
-            raise StateError(f"resource {urn} is a component and must not have the id {resource.id!r}")
+            raise StateError(
+                f"resource {urn} is a component and must not have the id {resource.id!r}"
+            )
         seen.add(urn)
         if not resource.delete:
             live.add(urn)
@@ -270,7 +244,7 @@ def verify_deployment(deployment: Deployment) -> None:
 
 def plaintext_secret(text: str, place: str = "") -> dict[str, str]:
     """Write a secret readable, as `stack export --show-secrets` does."""
-    return {SIGNATURE: SECRET, "plaintext": text}
+    return {SIGNATURE_KEY: SECRET_SIGNATURE, "plaintext": text}
 
 
 def hidden_secret(text: str, place: str = "") -> str:

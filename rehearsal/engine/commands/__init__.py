@@ -1,0 +1,1 @@
+"""The commands of `pulumi`, one module per family; each is imported only when it is asked for."""

@@ -1,0 +1,324 @@
+"""`pulumi up`, `preview`, `refresh` and `destroy`: ask, lock, run, show, record."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from rehearsal.engine.argv import Command
+from rehearsal.engine.commands.stack import remove_stack
+from rehearsal.engine.commands.tables import print_json
+from rehearsal.engine.commands.workplace import Workplace
+from rehearsal.engine.display import Difference, Progress
+from rehearsal.engine.errors import (
+    ChangesError,
+    DeclinedError,
+    EngineError,
+    UsageError,
+    not_supported,
+)
+from rehearsal.engine.events import EventStream, Sink, open_event_log
+from rehearsal.engine.operation import Options, Result, Target, run_operation
+from rehearsal.engine.planjson import PlanDocument
+from rehearsal.engine.project import ORGANIZATION
+from rehearsal.engine.secrets import Crypter
+from rehearsal.engine.state import VERSION, Deployment, deployment_from_json, verify_deployment
+
+Kind = Literal["update", "refresh", "destroy"]
+PLANS: dict[Kind, Literal["preview", "preview-refresh", "preview-destroy"]] = {
+    "update": "preview",
+    "refresh": "preview-refresh",
+    "destroy": "preview-destroy",
+}
+TITLES = {"update": "Updating", "refresh": "Refreshing", "destroy": "Destroying"}
+THREADS_PER_CPU = 4
+
+
+class Operation:
+    """One command that changes a stack, or shows what would change."""
+
+    def __init__(self, place: Workplace, command: Command, kind: Kind) -> None:
+        self.place, self.command, self.kind = place, command, kind
+        self.target = _target(place)
+        self.cancel = threading.Event()
+        self._seen: list[dict[str, Any]] = []
+
+    def preview(self, *, log: bool) -> Result:
+        """Show what would be done; nothing is locked or written."""
+        deployment, _ = self._state()
+        return self._run(PLANS[self.kind], deployment, save=None, log=log)
+
+    def perform(self) -> Result:
+        """Do it, under the stack's lock, and record it in the history however it ends."""
+        place, start = self.place, int(time.time())
+        with place.store.locked() as lock, self._signals(lock):
+            result = None
+            deployment, crypter = self._state()
+
+            def save(state: Deployment) -> None:
+                place.save(state, crypter)
+
+            try:
+                result = self._run(self.kind, deployment, save=save, log=True)
+            finally:
+                place.store.record(self._record(start, result))
+        return result
+
+    def _state(self) -> tuple[Deployment, Crypter]:
+        deployment, crypter = self.place.deployment()
+        crypter.check()
+        verify_deployment(deployment)
+        return deployment, crypter
+
+    def _run(
+        self,
+        kind: Any,
+        deployment: Deployment,
+        *,
+        save: Callable[[Deployment], None] | None,
+        log: bool,
+    ) -> Result:
+        target = self.command.text("event-log") if log else None
+        events = open_event_log(target) if target else None
+        plan = PlanDocument() if self.command.on("json") else None
+        self._seen = []
+        sinks: list[Sink] = [self._seen.append] if save is None else []
+        sinks.append(plan.handle if plan else self._display(preview=save is None))
+        if events is not None:
+            sinks.append(events.write)
+        try:
+            result = run_operation(
+                target=self.target,
+                options=_options(self.command, kind),
+                deployment=deployment,
+                save=save,
+                emit=EventStream(*sinks).emit,
+                read_stack=self._read_stack,
+                cancel=self.cancel,
+            )
+        finally:
+            if events is not None:
+                events.close()
+        if plan is not None:
+            print_json(plan.document(), indent=4)
+        return result
+
+    def _display(self, *, preview: bool) -> Sink:
+        """Choose what shows the events: lines as they come, or a diff."""
+        verb = "Previewing " + self.kind if preview else TITLES[self.kind]
+        progress = Progress(
+            title=f"{verb} ({self.place.stack}):",
+            stack_name=f"{self.target.project}-{self.target.stack}",
+            preview=preview,
+            color=_colorful(self.command),
+            show_outputs=not self.command.on("suppress-outputs"),
+            write=_write,
+            debug=self.command.on("debug"),
+        )
+        if self.command.on("diff"):
+            return Difference(progress.paint, _write, preview=preview).handle
+        return progress.handle
+
+    def show_details(self) -> None:
+        """Show the last preview as a diff."""
+        details = Difference(lambda text, _color: text, _write, preview=True)
+        for event in self._seen:
+            details.handle(event)
+
+    def _read_stack(self, name: str) -> Deployment | None:
+        """Read another stack's state for a StackReference, or return None if there is none."""
+        parts = name.split("/")
+        if len(parts) > 3 or (len(parts) > 1 and parts[0] != ORGANIZATION):
+            return None
+        project = parts[1] if len(parts) == 3 else self.target.project
+        store = self.place.backend.store(project, parts[-1])
+        if not store.exists():
+            return None
+        latest = store.read()
+        return deployment_from_json(latest, self.place.state_crypter(latest).decrypt)
+
+    def _record(self, start: int, result: Result | None) -> dict[str, Any]:
+        environment = {"pulumi.version": VERSION}
+        if kind := self.command.text("exec-kind"):
+            environment["exec.kind"] = kind
+        return {
+            "kind": self.kind,
+            "startTime": start,
+            "message": self.command.text("message") or "",
+            "environment": environment,
+            "config": self.place.config.raw(),
+            "version": 0,
+            "result": "succeeded" if result is not None and result.ok else "failed",
+            "endTime": int(time.time()),
+            "resourceChanges": result.resource_changes if result is not None else {},
+        }
+
+    @contextlib.contextmanager
+    def _signals(self, lock: Path) -> Iterator[None]:
+        """Make the first Ctrl-C ask the operation to end, and the second end the process."""
+
+        def ask(number: int, _frame: Any) -> None:
+            if self.cancel.is_set():
+                _write("terminating immediately; operations in progress are recorded as pending")
+                _end_children()
+                lock.unlink(missing_ok=True)
+                os._exit(128 + number)
+            self.cancel.set()
+            _write(
+                "^C received; cancelling. If you would like to terminate immediately, press ^C again."
+            )
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _end_children() -> None:
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _colorful(command: Command) -> bool:
+    choice = command.text("color") or "auto"
+    if choice not in ("always", "never", "raw", "auto"):
+        raise EngineError(
+            f"unsupported color option {choice!r}; supported are always, never, raw, auto"
+        )
+    return choice == "always" or (
+        choice == "auto" and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    )
+
+
+def _target(place: Workplace) -> Target:
+    _check_cloud(place)
+    place.config.check_declared()
+    values = place.config.values(place.crypter.decrypt)
+    folder, entry_point = place.project.program()
+    return Target(
+        project=place.project.name,
+        project_root=str(place.project.root),
+        program_directory=str(folder),
+        stack=place.store.stack,
+        entry_point=entry_point,
+        runtime_options=dict(place.project.runtime_options),
+        organization=ORGANIZATION,
+        config={key: value.text for key, value in values.items()},
+        config_secret_keys=tuple(key for key, value in values.items() if value.secret),
+    )
+
+
+def _check_cloud(place: Workplace) -> None:
+    url = place.environ.get("AWS_ENDPOINT_URL", "")
+    if urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise EngineError(
+            f"AWS_ENDPOINT_URL is {url!r}; the rehearsal engine works on a rehearsal's cloud only, which is on this "
+            "machine. Start one with `greenlight rehearsal start`, or use the official CLI for real clouds"
+        )
+
+
+def _options(command: Command, kind: Any) -> Options:
+    parallel = command.text("parallel")
+    if parallel is not None and not parallel.lstrip("-").isdigit():
+        raise EngineError(f"invalid argument {parallel!r} for --parallel; use a whole number")
+    replaced = command.all("target-replace")
+    return Options(
+        kind=kind,
+        parallel=THREADS_PER_CPU * (os.cpu_count() or 1)
+        if parallel is None
+        else max(int(parallel), 1),
+        refresh=command.on("refresh"),
+        continue_on_error=command.on("continue-on-error"),
+        targets=(*command.all("target"), *replaced),
+        replace=(*command.all("replace"), *replaced),
+        target_dependents=command.on("target-dependents"),
+        exclude_protected=command.on("exclude-protected"),
+        run_program=command.on("run-program"),
+        client=command.text("client"),
+        clear_pending_creates=command.on("clear-pending-creates"),
+    )
+
+
+def _operate(place: Workplace, command: Command, kind: Kind) -> int:
+    preview_only = command.on("preview-only") or command.name == "preview"
+    skip_preview = command.on("skip-preview")
+    if not preview_only:
+        if command.on("json"):
+            raise not_supported(f"--json of `pulumi {command.name}`")
+        if not (place.interactive or skip_preview or command.on("yes")):
+            raise UsageError(
+                "--yes or --skip-preview or --preview-only must be passed in to proceed when running in "
+                "non-interactive mode"
+            )
+    if command.arguments:
+        raise EngineError(f"pulumi {command.name} takes no arguments, got {command.arguments[0]!r}")
+    operation = Operation(place, command, kind)
+    if preview_only or not skip_preview:
+        result = operation.preview(log=preview_only)
+        if not result.ok:
+            return 1
+        if preview_only:
+            _check_changes(command, kind, result)
+            return 0
+        if not command.on("yes"):
+            _ask(operation, kind)
+    result = operation.perform()
+    if not result.ok:
+        return 1
+    _check_changes(command, kind, result)
+    if kind == "destroy":
+        if command.on("remove"):
+            remove_stack(place, preserve_config=False, remove_backups=False)
+        else:
+            _write(
+                "The resources in the stack have been deleted, but the history and configuration associated with the "
+                "stack are still maintained. \nIf you want to remove the stack completely, run `pulumi stack rm "
+                f"{place.stack}`."
+            )
+    return 0
+
+
+def _check_changes(command: Command, kind: Kind, result: Result) -> None:
+    changed = any(
+        count for op, count in result.resource_changes.items() if op not in ("same", "read")
+    )
+    if command.on("expect-no-changes") and changed:
+        verb = "preview" if command.name == "preview" else kind
+        raise ChangesError(f"no changes were expected for {verb} but changes were proposed")
+
+
+def _ask(operation: Operation, kind: Kind) -> None:
+    while True:
+        answer = input(f"Do you want to perform this {kind}? [yes/no/details] ").strip().lower()
+        if answer == "yes":
+            return
+        if answer == "details":
+            operation.show_details()
+        elif answer in ("no", ""):
+            raise DeclinedError(f"confirmation declined, not proceeding with the {kind}")
+
+
+HANDLERS: dict[str, Callable[[Workplace, Command], int]] = {
+    "up": lambda place, command: _operate(place, command, "update"),
+    "preview": lambda place, command: _operate(place, command, "update"),
+    "refresh": lambda place, command: _operate(place, command, "refresh"),
+    "destroy": lambda place, command: _operate(place, command, "destroy"),
+}

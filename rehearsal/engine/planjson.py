@@ -1,0 +1,80 @@
+"""`preview --json`: the events of a preview as one document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rehearsal.engine.display import STACK_TYPE, Event, is_internal
+from rehearsal.engine.values import SECRET_SIGNATURE, SIGNATURE_KEY
+
+PHYSICAL = (
+    "create-replacement",
+    "delete-replaced",
+    "read-replacement",
+    "discard-replaced",
+    "import-replacement",
+)
+
+
+class PlanDocument:
+    """Collects a preview's steps and messages."""
+
+    def __init__(self) -> None:
+        self._steps: dict[tuple[str, str], Event] = {}
+        self._messages: list[Event] = []
+        self._summary: Event = {}
+
+    def handle(self, event: Event) -> None:
+        """Take one event."""
+        for kind in ("resourcePreEvent", "resOutputsEvent"):
+            if kind in event:
+                metadata = event[kind]["metadata"]
+                quiet = metadata["op"] == "same" and metadata["type"] != STACK_TYPE
+                if not (quiet or metadata["op"] in PHYSICAL or is_internal(metadata)):
+                    self._steps[metadata["urn"], metadata["op"]] = _step(metadata)
+        if "diagnosticEvent" in event and event["diagnosticEvent"]["severity"] != "debug":
+            wanted = ("urn", "prefix", "message", "severity")
+            message = event["diagnosticEvent"]
+            self._messages.append({key: message[key] for key in wanted if message.get(key)})
+        if "summaryEvent" in event:
+            self._summary = event["summaryEvent"]
+
+    def document(self) -> dict[str, Any]:
+        """Return the document as it stands."""
+        document: dict[str, Any] = {"steps": list(self._steps.values())}
+        if self._messages:
+            document["diagnostics"] = self._messages
+        document["duration"] = self._summary.get("durationSeconds", 0) * 1_000_000_000
+        document["changeSummary"] = self._summary.get("resourceChanges", {})
+        if self._summary.get("maybeCorrupt"):
+            document["maybeCorrupt"] = True
+        return document
+
+
+def _step(metadata: Event) -> Event:
+    step: Event = {"op": metadata["op"], "urn": metadata["urn"]}
+    if metadata.get("provider"):
+        step["provider"] = metadata["provider"]
+    for name in ("old", "new"):
+        if metadata.get(name):
+            state = {key: _hide(value) for key, value in metadata[name].items() if value}
+            step[f"{name}State"] = {"custom": False, **state}
+    for name, member in (("diffReasons", "diffs"), ("replaceReasons", "keys")):
+        if metadata.get(member):
+            step[name] = metadata[member]
+    detailed = metadata.get("detailedDiff")
+    step["detailedDiff"] = detailed and {
+        path: {"kind": change["diffKind"], "inputDiff": change.get("inputDiff", False)}
+        for path, change in detailed.items()
+    }
+    return step
+
+
+def _hide(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_hide(item) for item in value]
+    if isinstance(value, dict):
+        if value.get(SIGNATURE_KEY) == SECRET_SIGNATURE:
+            return "[secret]"
+        return {key: _hide(item) for key, item in value.items()}
+    return value
