@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,21 @@ class FittedModel:
     estimator: Any
 
 
-def an_iris_classifier(directory: Path, *, trees: int = 10) -> FittedModel:
-    """Write an iris random forest."""
+def an_iris_classifier(
+    directory: Path, *, trees: int = 10, labels: Sequence[Any] | None = None
+) -> FittedModel:
+    """Write an iris random forest.
+
+    Args:
+        directory: where the artifact goes
+        trees: size of the forest
+        labels: the estimator's own three classes; left out, they are 0, 1, 2 under iris's names
+    """
     rows, targets = load_iris(return_X_y=True)
+    if labels is not None:
+        estimator = RandomForestClassifier(n_estimators=trees, random_state=42)
+        estimator.fit(rows, np.array(labels)[targets])
+        return _write(directory, "iris", estimator, rows, classes=[str(label) for label in labels])
     estimator = RandomForestClassifier(n_estimators=trees, random_state=42).fit(rows, targets)
     return _write(directory, "iris", estimator, rows)
 
@@ -76,7 +89,9 @@ def change_json(path: Path, **changes: object) -> None:
     )
 
 
-def _write(directory: Path, name: str, estimator: Any, rows: Any) -> FittedModel:
+def _write(
+    directory: Path, name: str, estimator: Any, rows: Any, classes: Sequence[str] = CLASSES
+) -> FittedModel:
     is_classifier = hasattr(estimator, "predict_proba")
     options = {"zipmap": False} if is_classifier else None
     graph = to_onnx(estimator, rows[:1].astype(np.float32), options=options, target_opset=17)
@@ -92,7 +107,7 @@ def _write(directory: Path, name: str, estimator: Any, rows: Any) -> FittedModel
         "task": "classification" if is_classifier else "regression",
         "feature_names": list(FEATURE_NAMES),
         "feature_count": len(FEATURE_NAMES),
-        "classes": list(CLASSES) if is_classifier else None,
+        "classes": list(classes) if is_classifier else None,
         "runtime": "onnx",
         "onnx_input": graph.graph.input[0].name,
         "onnx_outputs": (
@@ -104,7 +119,10 @@ def _write(directory: Path, name: str, estimator: Any, rows: Any) -> FittedModel
     }
     answers: dict[str, Any] = {
         "instances": golden.tolist(),
-        "labels": estimator.predict(golden).tolist(),
+        "labels": [
+            estimator.classes_.tolist().index(label) if is_classifier else label
+            for label in estimator.predict(golden).tolist()
+        ],
     }
     if is_classifier:
         answers["probabilities"] = estimator.predict_proba(golden).tolist()

@@ -25,7 +25,6 @@ LOOPBACK = re.compile(r"127\.0\.0\.1:\d+")
 # Where a program's source line made a resource; no step depends on it.
 DROPPED = ("sourcePosition", "stackTrace")
 TIMES = ("created", "modified")
-SHOWN_SEVERITIES = ("info", "info#err", "warning", "error")
 
 
 @lru_cache

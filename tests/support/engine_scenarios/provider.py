@@ -27,6 +27,7 @@ from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
 from tests.support.engine_scenarios.wire import (
     UNKNOWN,
+    comparable,
     is_known,
     python_from_struct,
     readable,
@@ -187,7 +188,7 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         }
         self.world.note("Diff", request.urn, **facts)
         self._misbehave("Diff", request, context)
-        changed = changed_keys(without_secrets(olds), without_secrets(news))
+        changed = changed_keys(comparable(olds), comparable(news))
         if any(key.startswith("opaque") for key in changed):
             return wire.DiffResponse(changes=wire.DiffResponse.DIFF_UNKNOWN)
         replaces = [key for key in changed if key.startswith(("fixed", "exclusive"))]

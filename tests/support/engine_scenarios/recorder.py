@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.engine_scenarios.normal import SHOWN_SEVERITIES, Normaliser, short_urn
+from tests.support.engine_scenarios.eventlog import told_by_events
+from tests.support.engine_scenarios.normal import Normaliser, short_urn
 from tests.support.engine_scenarios.provider import Call, Fault
 from tests.support.engine_scenarios.sandbox import PASSPHRASE, SALT, Finished, Sandbox, open_sandbox
 from tests.support.engine_scenarios.scenario import (
@@ -24,7 +25,6 @@ from tests.support.engine_scenarios.scenario import (
 )
 
 MUTATIONS = ("Create", "Update", "Delete")
-STEP_EVENTS = {"resourcePreEvent": "pre", "resOutputsEvent": "out", "resOpFailedEvent": "failed"}
 
 
 def run_scenario(
@@ -100,7 +100,7 @@ class _Runner:
         entry: dict[str, Any] = {"command": " ".join(step.argv), "exit": done.exit_code}
         entry |= self.printed(step, done)
         if step.events:
-            entry |= self.events(log)
+            entry |= told_by_events(log, self.normaliser)
         entry |= calls_by_subject(world.calls)
         entry |= self.changed_states()
         entry |= self.new_history()
@@ -116,39 +116,6 @@ class _Runner:
         if step.capture is not Capture.NOTHING and done.stderr.strip():
             shown["stderr"] = self.normaliser.lines(done.stderr)
         return shown
-
-    def events(self, log: Path) -> dict[str, Any]:
-        """The steps per resource, the diagnostics and the summary of an operation."""
-        lines = log.read_text().splitlines() if log.exists() else []
-        events = [json.loads(line) for line in lines]
-        steps: dict[str, list[str]] = {}
-        seen: dict[str, Any] = {}
-        for event in events:
-            for name, word in STEP_EVENTS.items():
-                if name in event:
-                    metadata = event[name]["metadata"]
-                    steps.setdefault(short_urn(metadata["urn"]), []).append(
-                        step_words(word, metadata)
-                    )
-            if "summaryEvent" in event:
-                summary = event["summaryEvent"]
-                seen["changes"] = summary["resourceChanges"]
-                seen |= {
-                    key: summary[key] for key in ("result", "maybeCorrupt") if summary.get(key)
-                }
-        diagnostics = [
-            self.diagnostic(event["diagnosticEvent"])
-            for event in events
-            if event.get("diagnosticEvent", {}).get("severity") in SHOWN_SEVERITIES
-            and not event["diagnosticEvent"].get("ephemeral")
-        ]
-        problem = event_order_problem(events)
-        seen |= {"events": problem} if problem else {}
-        return {"steps": dict(sorted(steps.items())), **seen, "diagnostics": sorted(diagnostics)}
-
-    def diagnostic(self, event: Mapping[str, Any]) -> str:
-        where = short_urn(event["urn"]) if event.get("urn") else "-"
-        return f"{event['severity']} {where}: {self.normaliser.text(event['message']).strip()}"
 
     def changed_states(self) -> dict[str, Any]:
         """Every stack's state that this command changed, without what did not change."""
@@ -170,30 +137,6 @@ class _Runner:
         self.histories.update(fresh)
         records = [self.normaliser.history(json.loads(path.read_text())) for path in fresh]
         return {"history": records} if records else {}
-
-
-def step_words(word: str, metadata: Mapping[str, Any]) -> str:
-    """One event in words: when, what, which sides it has, and the reasons it gives."""
-    sides = "+".join(side for side in ("old", "new") if metadata.get(side))
-    words = [word, metadata["op"], f"({sides})"]
-    words += ["logical"] if metadata.get("logical") else []
-    for name in ("keys", "diffs"):
-        words += [f"{name}={','.join(sorted(metadata[name]))}"] if metadata.get(name) else []
-    detailed = metadata.get("detailedDiff")
-    if detailed:
-        told = [f"{key}:{diff['diffKind']}" for key, diff in sorted(detailed.items())]
-        words.append(f"detailed={','.join(told)}")
-    return " ".join(words)
-
-
-def event_order_problem(events: Sequence[Mapping[str, Any]]) -> str | None:
-    """Why the log as a whole is not well formed, or None."""
-    kinds = [next((key for key in event if key.endswith("Event")), "?") for event in events]
-    if [event["sequence"] for event in events] != list(range(len(events))):
-        return "the sequence numbers have gaps"
-    if not kinds or kinds[0] != "preludeEvent" or kinds[-1] != "cancelEvent":
-        return f"the log runs from {kinds[:1]} to {kinds[-1:]}"
-    return None
 
 
 def calls_by_subject(calls: Iterable[Call]) -> dict[str, Any]:

@@ -44,6 +44,12 @@ row = Row("row", "VALUE")
 export("stored", row.stored)
 """
 
+ASSETS = """
+held = pulumi.AssetArchive({"b": pulumi.FileArchive("./folder"), "a": pulumi.StringAsset("text")})
+folder = pulumi.FileArchive("./folder")
+a = Thing("a", source=pulumi.FileAsset("./one.txt"), folder=folder, held=held)
+"""
+
 ROWS = """
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
@@ -231,6 +237,23 @@ SCENARIOS = (
             program('Thing("a", opaque={"x": [1]})'),
             up(),
             program('Thing("a", opaque={"x": [1, 2]})'),
+            up(),
+        ),
+    ),
+    Scenario(
+        name="assets",
+        story="Assets and archives are compared by what they hold, not by where they lie.",
+        steps=(
+            Write(path="project/one.txt", text="first"),
+            Write(path="project/folder/a.txt", text="a"),
+            Write(path="project/folder/deep/b.txt", text="b"),
+            program(ASSETS),
+            up(),
+            Write(path="project/two.txt", text="first"),
+            program(ASSETS.replace("one.txt", "two.txt")),
+            up(),
+            Write(path="project/folder/a.txt", text="changed"),
+            preview(),
             up(),
         ),
     ),

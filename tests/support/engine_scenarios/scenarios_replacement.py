@@ -25,6 +25,8 @@ swap = Thing("swap", value=config.name, spec="MODEL")
 export("config", config.name)
 """
 
+KEPT = 'k = Thing("k", value=1)\n'
+
 SCENARIOS = (
     Scenario(
         name="replace_create_first",
@@ -91,12 +93,12 @@ SCENARIOS = (
         name="pending_replacement_dropped",
         story="A pending replacement that left the program is forgotten without a call.",
         steps=(
-            program('Thing("a", exclusive=1)\nThing("k", value=1)'),
+            program(KEPT + 'Thing("a", ResourceOptions(depends_on=[k]), exclusive=1)'),
             up(),
-            program('Thing("a", exclusive=2)\nThing("k", value=1)'),
+            program(KEPT + 'Thing("a", ResourceOptions(depends_on=[k]), exclusive=2)'),
             Fault(method="Create", name="a", message="no room for a"),
             up(),
-            program('Thing("k", value=1)'),
+            program(KEPT),
             up(),
         ),
     ),

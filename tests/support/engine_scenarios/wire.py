@@ -12,10 +12,12 @@ from google.protobuf import struct_pb2
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
+ASSET = "c44067f5952c0a294b673a41bacd8c17"
+ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 KINDS = {
     SECRET: "<secret>",
-    "c44067f5952c0a294b673a41bacd8c17": "<asset>",
-    "0def7320c3a5731c473e5ecbe6d01bc7": "<archive>",
+    ASSET: "<asset>",
+    ARCHIVE: "<archive>",
     "5cf8f73096256a8f31e491e813e4eb8e": "<resource>",
     "d0e6a833031e9bbcd3f4e8bde6ca49a4": "<output>",
 }
@@ -67,6 +69,17 @@ def without_secrets(value: Any) -> Any:
             return without_secrets(value["value"])
         return {key: without_secrets(member) for key, member in value.items()}
     return [without_secrets(item) for item in value] if isinstance(value, list) else value
+
+
+def comparable(value: Any) -> Any:
+    """The value without secrets' wrapping, and with assets and archives as their hashes alone."""
+    if isinstance(value, Mapping):
+        if value.get(SIGNATURE) == SECRET and "value" in value:
+            return comparable(value["value"])
+        if value.get(SIGNATURE) in (ASSET, ARCHIVE):
+            return value.get("hash")
+        return {key: comparable(member) for key, member in value.items()}
+    return [comparable(item) for item in value] if isinstance(value, list) else value
 
 
 def is_known(value: Any) -> bool:
