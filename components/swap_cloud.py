@@ -117,9 +117,7 @@ class SwapCloud:
         }
         if retains_count:
             request["RetainAllVariantProperties"] = True
-            request["ExcludeRetainedVariantProperties"] = [
-                {"VariantPropertyType": "DesiredWeight"}
-            ]
+            request["ExcludeRetainedVariantProperties"] = [{"VariantPropertyType": "DesiredWeight"}]
         try:
             answer(self.clients.sagemaker.update_endpoint, **request)
         except ClientError as error:
@@ -204,8 +202,10 @@ def _says(error: ClientError, text: str) -> bool:
 
 def _refusal(endpoint_name: str, target_config_name: str, error: ClientError) -> str:
     message = error.response["Error"].get("Message", str(error))
-    story = f"SageMaker does not take the update of endpoint {endpoint_name} to
-    {target_config_name}: " story += message
+    story = (
+        f"SageMaker does not take the update of endpoint {endpoint_name} to "
+        f"{target_config_name}: {message}"
+    )
     if "Could not find endpoint configuration" in message:
         story += (
             "\n  next: the config that is live was deleted; create one of that name again with the "

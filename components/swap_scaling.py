@@ -1,9 +1,9 @@
-"""Sets autoscaling aside while a swap changes an instance type, and puts it back, also after a crash.
+"""Sets autoscaling aside while a swap changes an instance type, and puts it back.
 
 AWS refuses to change the instance type of a variant with a registered scalable target, and
 deregistering one deletes its policies. What was registered is first written to a parameter of
-Systems Manager under the endpoint's name, so that any later run finds it; a tag would do as well
-but for its 256 characters, and Pulumi would take it off at the next refresh.
+Systems Manager under the endpoint's name, so that a run after a crash finds it; a tag would do as
+well but for its 256 characters, and Pulumi would take it off at the next refresh.
 """
 
 import json
