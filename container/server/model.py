@@ -69,7 +69,7 @@ class Model:
         self._outputs = [manifest.label_output]
         if manifest.probability_output is not None:
             self._outputs.append(manifest.probability_output)
-        self._index_by_class = {name: index for index, name in enumerate(manifest.classes)}
+        self._index_by_label = _index_by_label(manifest.classes)
 
     def predict(self, matrix: Matrix) -> Prediction:
         """Answer rows of the model's input type, shape (rows, features).
@@ -92,9 +92,7 @@ class Model:
         )
 
     def _class_index(self, label: Any) -> int:
-        if isinstance(label, int) and 0 <= label < len(self.manifest.classes):
-            return label
-        index = self._index_by_class.get(label)
+        index = self._index_by_label.get(label)
         if index is None:
             raise PredictionError(
                 f"the model answered class {label!r}; the manifest has {self.manifest.classes}"
@@ -213,6 +211,18 @@ def _input_type(manifest: Manifest, session: Any) -> type[np.floating[Any]]:
             f"{' or '.join(INPUT_TYPES)}"
         )
     return input_type
+
+
+def _index_by_label(classes: tuple[str, ...]) -> dict[Any, int]:
+    """Map what a graph may answer to the class index: a name, or a whole number.
+
+    A number is the class itself where all classes are numbers (1, 2, 3), else its index (0, 1, 2).
+    """
+    by_name: dict[Any, int] = {name: index for index, name in enumerate(classes)}
+    are_numbers = all(name.lstrip("-").isdecimal() for name in classes)
+    return by_name | {
+        int(name) if are_numbers else index: index for index, name in enumerate(classes)
+    }
 
 
 def _plain_labels(answer: npt.NDArray[Any]) -> list[Any]:

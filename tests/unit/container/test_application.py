@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from container.server.application import Application, status_of
-from container.server.errors import ArtifactError, MalformedBodyError, PredictionError, ServerError
-from container.server.model import Model, Prediction, load_model
-from container.server.rsgi import CLIENT_GONE
-from container.server.settings import Settings
+from server.application import Application, status_of
+from server.errors import ArtifactError, MalformedBodyError, PredictionError, ServerError
+from server.model import Model, Prediction, load_model
+from server.rsgi import CLIENT_GONE
+from server.settings import Settings
 from tests.support.onnx_models import an_iris_classifier
 from tests.support.rsgi import RecordingExchange, RequestHeaders, RequestScope
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from container.server.codecs import (
+from server.codecs import (
     Form,
     Request,
     Schema,
@@ -19,10 +19,10 @@ from container.server.codecs import (
     json_body,
     request_from_body,
 )
-from container.server.content_type import CSV, JSON
-from container.server.errors import RequestError
-from container.server.manifest import Manifest, Task
-from container.server.model import Prediction
+from server.content_type import CSV, JSON
+from server.errors import RequestError
+from server.manifest import Manifest, Task
+from server.model import Prediction
 
 SCHEMA = Schema(feature_names=("length", "width"), max_rows=3, input_type=np.float32)
 SEND = 'send rows such as {"instances": [[5.1, 3.5, 1.4, 0.2]]}'

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from container.server.content_type import media_type_from_accept, media_type_from_content_type
-from container.server.errors import NotAcceptableError, UnsupportedContentTypeError
+from server.content_type import media_type_from_accept, media_type_from_content_type
+from server.errors import NotAcceptableError, UnsupportedContentTypeError
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container.server.errors import InvalidInstanceError
-from container.server.instances import (
+from server.errors import InvalidInstanceError
+from server.instances import (
     check_instances,
     is_plainly_valid,
     matrix_from_instances,

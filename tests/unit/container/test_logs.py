@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from container.server.logs import LOGGER, configure_logs, log, payload_digest
+from server.logs import LOGGER, configure_logs, log, payload_digest
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from container.server.__main__ import main
+from server.__main__ import main
 
 
 @pytest.mark.parametrize("arguments", [[], ["train"], ["serve", "now"]])

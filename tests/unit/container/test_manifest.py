@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from container.server.errors import ArtifactError
-from container.server.manifest import (
+from server.errors import ArtifactError
+from server.manifest import (
     Task,
     golden_from_document,
     manifest_from_document,

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from container.server.errors import ArtifactError, GoldenMismatchError, PredictionError
-from container.server.model import load_model
+from server.errors import ArtifactError, GoldenMismatchError, PredictionError
+from server.model import load_model
 from tests.support.onnx_models import (
     FittedModel,
     a_classifier_failing_on_unseen_values,
@@ -135,6 +135,18 @@ def test_a_class_the_manifest_does_not_name_is_refused(artifact: Path) -> None:
 
     with pytest.raises(GoldenMismatchError, match="the model answered class 2"):
         load_model(artifact)
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "c"], [1, 2, 3], [-1, 0, 1]])
+def test_classes_of_any_kind_are_answered_by_their_index(
+    tmp_path: Path, labels: list[object]
+) -> None:
+    fitted = an_iris_classifier(tmp_path, labels=labels)
+
+    prediction = load_model(tmp_path).predict(fitted.rows[::50].astype(np.float32))
+
+    assert prediction.class_indexes == [0, 1, 2]
+    assert prediction.labels == labels
 
 
 def test_a_graph_that_is_no_onnx_is_refused(artifact: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from container.server.errors import SettingsError
-from container.server.settings import Settings, settings_from_environment
+from server.errors import SettingsError
+from server.settings import Settings, settings_from_environment
 
 
 def test_an_empty_environment_gives_the_platform_defaults() -> None:
