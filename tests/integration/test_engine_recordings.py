@@ -29,13 +29,10 @@ Run = Callable[[Scenario], dict[str, Any]]
 @pytest.fixture(scope="module")
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Runs the selected scenarios side by side; a test waits for its own."""
-    wanted: list[Scenario] = [
-        item.callspec.params["scenario"]
-        for item in request.session.items
-        if isinstance(item, pytest.Function)
-        and item.path == request.path
-        and hasattr(item, "callspec")
-    ]
+    items = [item for item in request.session.items if item.path == request.path]
+    scenarios = {scenario.name: scenario for scenario in SCENARIOS}
+    names = [item.name.partition("[")[2].rstrip("]") for item in items]
+    wanted = [scenarios[name] for name in names if name in scenarios]
     with ThreadPoolExecutor(max_workers=AT_A_TIME) as pool:
         runs: dict[str, Future[dict[str, Any]]] = {}
         for scenario in wanted:

@@ -15,10 +15,11 @@ STACK_TYPE = "pulumi:pulumi:Stack "
 
 
 def told_by_events(log: Path, normaliser: Normaliser) -> dict[str, Any]:
-    """The members `steps`, `changes`, `result`, `diagnostics`, and `events` if the log is broken."""
+    """The members `steps`, `changes`, `result`, `diagnostics`; `events` if the log is broken."""
     lines = log.read_text().splitlines() if log.exists() else []
     events = [json.loads(line) for line in lines]
-    summary = next((event["summaryEvent"] for event in events if "summaryEvent" in event), {})
+    summaries = [event["summaryEvent"] for event in events if "summaryEvent" in event]
+    summary: dict[str, Any] = summaries[0] if summaries else {}
     failed = summary.get("result") == "failed"
     told: dict[str, Any] = {"steps": _steps(events, failed)}
     if "resourceChanges" in summary:

@@ -62,13 +62,8 @@ class _Runner:
         match step:
             case Pulumi():
                 return [self.command(step)]
-            case Write(path=path, text=text):
-                target = self.sandbox.root / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if target.name == "__main__.py" and not (target.parent / "Pulumi.yaml").exists():
-                    self.sandbox.add_project(folder=target.parent.name, project=target.parent.name)
-                    self.sandbox.add_stack(project=target.parent.name)
-                target.write_text(text.replace("{salt}", SALT))
+            case Write():
+                write_file(self.sandbox, step)
             case Drift(identity=identity, changes=changes):
                 thing = world.things[identity]
                 thing.outputs.update(changes)
@@ -137,6 +132,16 @@ class _Runner:
         self.histories.update(fresh)
         records = [self.normaliser.history(json.loads(path.read_text())) for path in fresh]
         return {"history": records} if records else {}
+
+
+def write_file(sandbox: Sandbox, step: Write) -> None:
+    """Write the file; a program in a folder that is no project yet makes it one."""
+    target = sandbox.root / step.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.name == "__main__.py" and not (target.parent / "Pulumi.yaml").exists():
+        sandbox.add_project(folder=target.parent.name, project=target.parent.name)
+        sandbox.add_stack(project=target.parent.name)
+    target.write_text(step.text.replace("{salt}", SALT))
 
 
 def calls_by_subject(calls: Iterable[Call]) -> dict[str, Any]:
