@@ -2,7 +2,7 @@
 
 Every answer leaves through here, so this is the one place where errors become HTTP statuses.
 
-Source: SageMaker Developer Guide, "Custom Inference Code with Hosting Services", read 2026-11.
+Source: SageMaker Developer Guide, page "your-algorithms-inference-code".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The part of RSGI this server uses, as types; granian's own are bare stubs.
 
-Source: RSGI specification 1.5 in granian's documentation, "Protocols", read 2026-11.
+Source: granian 2.8.7, `rsgi.py` and `_granian.pyi`.
 """
 
 from __future__ import annotations

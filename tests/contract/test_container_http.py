@@ -1,6 +1,6 @@
 """The container's contract over HTTP, against a real server process.
 
-Source: SageMaker Developer Guide, "Custom Inference Code with Hosting Services", read 2026-11.
+Source: SageMaker Developer Guide, page "your-algorithms-inference-code".
 """
 
 from __future__ import annotations
