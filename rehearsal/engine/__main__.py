@@ -1,4 +1,4 @@
-"""The `pulumi` command of a rehearsal: reads the command line, runs one command and maps errors to exit codes."""
+"""The `pulumi` command of a rehearsal: runs one command and maps errors to exit codes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The command line: one table of commands with their flags, and the parser that reads it.
 
-Everything the official CLI takes is in the table, so that what this engine lacks is refused by name and what nobody
-knows is called unknown. In a flag list `=` takes a value, `=*` takes it repeatedly, `=?` takes it only when attached
-(`--flag=value`), `-x,` before a name is its short form, and a leading `!` marks what is refused.
+Everything the official CLI takes is in the table, so that what this engine lacks is refused by
+name and what nobody knows is called unknown. In a flag list `=` takes a value, `=*` takes it
+repeatedly, `=?` takes it only when attached (`--flag=value`), `-x,` before a name is its short
+form, and a leading `!` marks what is refused.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from typing import Any
 from rehearsal.engine.errors import EngineError, not_supported
 
 GLOBAL = (
-    "color= C,cwd= non-interactive h,help Q,fully-qualify-stack-names s,stack= !logflow !logtostderr "
-    "!v,verbose= !disable-integrity-checking !e,emoji !memprofilerate= !profiling= !tracing= !otel-traces="
+    "color= C,cwd= non-interactive h,help Q,fully-qualify-stack-names s,stack= !logflow "
+    "!logtostderr "
+    "!v,verbose= !disable-integrity-checking !e,emoji !memprofilerate= !profiling= !tracing= "
+    "!otel-traces="
 )
 _PROGRAM = (
     "config-file= d,debug diff j,json m,message= p,parallel= r,refresh=? suppress-outputs "
     "suppress-permalink=? suppress-progress t,target=* target-dependents run-program=? client= "
     "exec-kind= exec-agent= event-log= show-secrets=? skip-plugin-pre-install "
-    "!attach-debugger=? !c,config= !config-path !x,exclude= !exclude-dependents !ignore-protect !neo "
+    "!attach-debugger=? !c,config= !config-path !x,exclude= !exclude-dependents !ignore-protect "
+    "!neo "
     "!override-env= !policy-pack= !policy-pack-config= !show-config !show-full-output "
     "!show-policy-remediations !show-reads !show-replacement-steps !show-sames "
     "!skip-config-validation !urns !remote !plan= !strict !save-plan= !import-file="
@@ -62,7 +66,8 @@ COMMANDS: dict[str, str] = {
         f"{_PROGRAM} expect-no-changes y,yes f,skip-preview preview-only clear-pending-creates "
         "!import-pending-creates= !skip-pending-creates"
     ),
-    "destroy": f"{_PROGRAM} continue-on-error y,yes f,skip-preview preview-only exclude-protected remove",
+    "destroy": f"{_PROGRAM} continue-on-error y,yes f,skip-preview preview-only "
+    "exclude-protected remove",
     "cancel": "y,yes",
     "state delete": "y,yes force target-dependents !all",
     "state unprotect": "y,yes all",
@@ -77,13 +82,14 @@ ALIASES = {
     "state remove": "state delete", "plugin list": "plugin ls", "stack tag list": "stack tag ls",
     "history": "stack history", "hist": "stack history",
 }  # fmt: skip
-REFUSED = frozenset(
-    "new import logs logout watch convert console template env org project deployment api insights do policy "
-    "schema package gen-completion neo ai org plugin-install plugin-rm plugin-run stack-graph "
-    "stack-change-secrets-provider stack-migrate stack-drift stack-schedule stack-webhook config-env config-cp "
-    "config-copy state-move state-protect state-rename state-repair state-taint state-untaint state-upgrade "
-    "state-get state-edit plugin-remove".split()
+_REFUSED = (
+    "new import logs logout watch convert console template env org project deployment api insights "
+    "do policy schema package gen-completion neo ai plugin-install plugin-rm plugin-remove "
+    "plugin-run stack-graph stack-change-secrets-provider stack-migrate stack-drift stack-schedule "
+    "stack-webhook config-env config-cp config-copy state-move state-protect state-rename "
+    "state-repair state-taint state-untaint state-upgrade state-get state-edit"
 )
+REFUSED = frozenset(_REFUSED.split())
 GROUPS = {"stack", "stack tag", "config", "state", "plugin"}
 
 

@@ -1,6 +1,7 @@
 """Pulumi's file back end: a folder with the state, history, backups, tags and locks of every stack.
 
-Files hold JSON as the official CLI writes it; what it means is `state.py`'s business. Only `file://` is served.
+Files hold JSON as the official CLI writes it; what it means is `state.py`'s business. Only
+`file://` is served.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def backend_url(environ: Mapping[str, str], project_url: str | None) -> str:
     url = environ.get("PULUMI_BACKEND_URL") or project_url or current
     if not url:
         raise LoginError(
-            "PULUMI_BACKEND_URL is not set and nobody is logged in; set it to file://<folder> or run "
+            "PULUMI_BACKEND_URL is not set and nobody is logged in; set it to file://<folder> or "
+            "run "
             "`pulumi login file://<folder>`"
         )
     return str(url)
@@ -53,7 +55,8 @@ def backend_folder(url: str) -> Path:
     """
     if not url.startswith("file://"):
         raise LoginError(
-            f"back end {url!r} is not supported by the rehearsal engine, which keeps state in files only "
+            f"back end {url!r} is not supported by the rehearsal engine, which keeps state in "
+            "files only "
             "(file://<folder>); use the official CLI"
         )
     folder = Path(url.removeprefix("file://")).expanduser().absolute()
@@ -146,7 +149,7 @@ class Store:
 
         Raises:
             StackNotFoundError: no state file.
-            EngineError: a version this engine doesn't know, or a checksum that says the file was edited.
+            EngineError: a version this engine doesn't know, or a wrong checksum.
         """
         file = self._existing()
         if file is None:
@@ -155,7 +158,8 @@ class Store:
         document = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
         if document.get("version") != SCHEMA_VERSION:
             raise EngineError(
-                f"the state in {file} has version {document.get('version')}; the rehearsal engine knows version "
+                f"the state in {file} has version {document.get('version')}; the rehearsal "
+                "engine knows version "
                 f"{SCHEMA_VERSION}, use the official CLI"
             )
         latest: dict[str, Any] = document["checkpoint"].get("latest") or {}
@@ -172,7 +176,7 @@ class Store:
         self.file.with_name(self.file.name + ".gz").unlink(missing_ok=True)
 
     def record(self, entry: Mapping[str, Any]) -> None:
-        """Append one operation to the history, with a copy of the state it left, and back the state up."""
+        """Append an operation to the history with a copy of its state, and back the state up."""
         now = time.time_ns()
         write_atomically(
             self._history / f"{self.stack}-{now}.history.json", json.dumps(entry, indent=4)
@@ -200,7 +204,7 @@ class Store:
         write_atomically(self._tags, _dump({"version": 1, "tags": dict(tags)}))
 
     def remove(self, *, backups: bool = False) -> None:
-        """Take the stack away; its last state stays as `.bak` and, unless told otherwise, its backups stay."""
+        """Take the stack away; its last state stays as `.bak`, and its backups unless told."""
         file = self._existing()
         if file is not None:
             file.replace(self.file.with_name(self.file.name + ".bak"))
@@ -210,7 +214,7 @@ class Store:
             shutil.rmtree(self._backups, ignore_errors=True)
 
     def move(self, other: Store, latest: Mapping[str, Any]) -> None:
-        """Give everything of this stack to another name, with the state that speaks of that name."""
+        """Give everything of this stack to another name, with the state under that name."""
         other.write(latest)
         if self._tags.is_file():
             self._tags.replace(other._tags)
@@ -250,11 +254,13 @@ class Store:
             place = f"{self.backend.url.rstrip('/')}/{file.relative_to(self.backend.root.parent)}"
             moment = re.sub(r"\.\d+", "", lock["timestamp"])
             lines.append(
-                f"\n  {place}: created by {lock['username']}@{lock['hostname']} (pid {lock['pid']}) at {moment}"
+                f"\n  {place}: created by {lock['username']}@{lock['hostname']} (pid "
+                f"{lock['pid']}) at {moment}"
             )
         if lines:
             raise LockedError(
-                f"the stack is currently locked by {len(lines)} lock(s). Either wait for the other process(es) to "
+                f"the stack is currently locked by {len(lines)} lock(s). Either wait for the "
+                "other process(es) to "
                 f"end or delete the lock file with `pulumi cancel`.{''.join(lines)}"
             )
 
@@ -278,6 +284,7 @@ def check_magic(deployment: Mapping[str, Any], place: str) -> None:
     version, given = manifest.get("version", ""), manifest.get("magic", "")
     if (version or given) and given != magic(version):
         raise EngineError(
-            f"the state in {place} was tampered with: its manifest's magic {given!r} is not that of version "
+            f"the state in {place} was tampered with: its manifest's magic {given!r} is not that "
+            "of version "
             f"{version!r}"
         )

@@ -1,4 +1,4 @@
-"""The stack's configuration: `Pulumi.<stack>.yaml`, its keys, paths and secrets, and the project's defaults."""
+"""The stack's configuration: `Pulumi.<stack>.yaml` over the project's defaults."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ConfigError(EngineError):
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """One configuration value: the text programs get, whether it is secret, and its structure if it has one."""
+    """One value: the text programs get, whether it is secret, and its structure if any."""
 
     text: str
     secret: bool
@@ -98,7 +98,8 @@ class StackConfig:
                 raise ConfigError(f"{key} has the type {wanted!r}; allowed are {', '.join(TYPES)}")
             if name in values and not _fits(values[name], wanted):
                 raise ConfigError(
-                    f"Stack '{self.stack}' with configuration key '{key}' must be of type '{wanted}'"
+                    f"Stack '{self.stack}' with configuration key '{key}' must be of type "
+                    f"'{wanted}'"
                 )
 
     def set(self, key: str, path: Path_, value: Any) -> None:
@@ -123,7 +124,8 @@ class StackConfig:
     def remove(self, key: str, path: Path_) -> None:
         """Remove a key, or what a path inside it leads to; nothing happens if it is absent."""
         section = self._document.get("config") or {}
-        place, last = section, self._written(key)
+        place: Any = section
+        last: str | int = self._written(key)
         for step in path:
             place, last = _inside(place, last), step
         if _inside(place, last) is not None:

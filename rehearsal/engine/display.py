@@ -1,7 +1,7 @@
 """What a person sees of an operation: progress lines, messages, outputs and the summary.
 
-Follows the official CLI's non-interactive display, on terminals too, where it adds colour. It reads nothing but
-events, so that what is shown is what the event log says.
+Follows the official CLI's non-interactive display, on terminals too, where it adds colour. It
+reads nothing but events, so that what is shown is what the event log says.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ OPS: dict[str, tuple[str, str, str, str, str, str]] = {
         "--", "31", "delete original", "deleting original", "deleted original", "",
     ),
     "read": (">", "36", "read", "reading", "read", "read"),
-    "read-replacement": (">>", "36", "read for replacement", "reading for replacement", "read for replacement", ""),
+    "read-replacement": (">>", "36", "read for replacement", "reading for replacement", "read "
+    "for replacement", "",),
     "refresh": ("~", "33", "refresh", "refreshing", "refresh", "refreshed"),
     "discard": ("<", "36", "discard", "discarding", "discarded", "discarded"),
-    "discard-replaced": ("<<", "36", "discard original", "discarding original", "discarded original", ""),
+    "discard-replaced": ("<<", "36", "discard original", "discarding original", "discarded "
+    "original", ""),
     "remove-pending-replace": ("~", "", "", "", "", ""),
     "import": ("=", "32", "import", "importing", "imported", "imported"),
-    "import-replacement": ("=>", "32", "import replacement", "importing replacement", "imported replacement", ""),
+    "import-replacement": ("=>", "32", "import replacement", "importing replacement", "imported "
+    "replacement", ""),
 }  # fmt: skip
 STACK_TYPE = "pulumi:pulumi:Stack"
 COLORS = {"error": "31", "warning": "33", "head": "1;35", "resource": "94"}
@@ -254,7 +257,7 @@ class Progress:
 
 def is_internal(metadata: Event) -> bool:
     """Say whether a step is the engine's own affair: the default providers."""
-    return metadata["type"].startswith("pulumi:providers:") and metadata["urn"].split("::", 3)[
+    return str(metadata["type"]).startswith("pulumi:providers:") and metadata["urn"].split("::", 3)[
         3
     ].startswith("default")
 

@@ -1,4 +1,4 @@
-"""What the `pulumi` command says when it can't do what was asked, and the exit code it says it with.
+"""What the `pulumi` command says when it can't do what was asked, and with which exit code.
 
 EngineError            1    anything the person or program can mend
   UsageError           2    a flag is missing in this mode

@@ -1,6 +1,7 @@
-"""The engine's event log: numbers events and hands them to whoever listens, the Automation API among them.
+"""The engine's event log: numbers events and hands them to those who listen.
 
-Source: the Automation API's event readers in the `pulumi` package (a gRPC service, or a file that is tailed).
+Source: the Automation API's event readers in the `pulumi` package (a gRPC service, or a file that
+is tailed).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The project: `Pulumi.yaml`, found upward from the working folder, and which of its stacks is selected."""
+"""The project: the nearest `Pulumi.yaml` upward, and which of its stacks is selected."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Project:
         return self.file.parent
 
     def program(self) -> tuple[Path, str]:
-        """Return the program's folder and its entry point, which is `.` for the folder's `__main__.py`."""
+        """Return the program's folder and entry point (`.` for the folder's `__main__.py`)."""
         main = (self.root / self.main).resolve()
         return (main.parent, main.name) if main.is_file() else (main, ".")
 
@@ -54,7 +54,8 @@ def find_project(folder: Path) -> Project:
             if (place / name).is_file():
                 return _read(place / name)
     raise EngineError(
-        f"no Pulumi.yaml project file found (searching upwards from {folder}). If you have not created a project "
+        f"no Pulumi.yaml project file found (searching upwards from {folder}). If you have not "
+        "created a project "
         "yet, use the official CLI's `pulumi new` to do so"
     )
 

@@ -1,6 +1,7 @@
-"""Pulumi's passphrase secrets: one key per salt, one text per secret, in the official CLI's own form.
+"""Pulumi's passphrase secrets, in the official CLI's own form.
 
-Source: observed against the official CLI (PBKDF2-HMAC-SHA256, 1,000,000 rounds, AES-256-GCM without associated data).
+Source: observed against the official CLI (PBKDF2-HMAC-SHA256, 1,000,000 rounds, AES-256-GCM
+without associated data).
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ class SecretsError(EngineError):
 class Crypter:
     """Encrypts and decrypts the secrets of one salt.
 
-    The key takes most of a second to derive, so it is derived at the first use. A ciphertext that was read at a place
-    is written again at that place as long as its plaintext stays the same, so that files change only where values do.
+    The key takes most of a second to derive, so it is derived at the first use. A ciphertext that
+    was read at a place is written again at that place as long as its plaintext stays the same, so
+    that files change only where values do.
     """
 
     def __init__(self, salt: str, environ: Mapping[str, str]) -> None:

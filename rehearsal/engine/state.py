@@ -1,8 +1,9 @@
 """The state of a stack as values, and its JSON form inside a checkpoint.
 
-Only the form of a `deployment` lives here (Pulumi's checkpoint version 3): no files, no locks, no encryption.
-Secrets cross this border through two functions that the caller gives, so that one text serves the state file
-(ciphertext), `stack export --show-secrets` (plaintext) and `preview --json` (`[secret]`).
+Only the form of a `deployment` lives here (Pulumi's checkpoint version 3): no files, no locks, no
+encryption. Secrets cross this border through two functions that the caller gives, so that one text
+serves the state file (ciphertext), `stack export --show-secrets` (plaintext) and `preview --json`
+(`[secret]`).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class StateError(Exception):
 
 @dataclass(kw_only=True)
 class Resource:
-    """One resource as the state keeps it; `type`, `custom` and `urn` are always written, the rest when set."""
+    """One resource as the state keeps it; what isn't set is not written."""
 
     urn: str
     custom: bool
@@ -73,7 +74,7 @@ class Resource:
 
 @dataclass(kw_only=True)
 class PendingOperation:
-    """A call to a provider whose end was never recorded: `type` is creating, updating, deleting, reading, importing."""
+    """A provider call without a recorded end: creating, updating, deleting, reading, importing."""
 
     resource: Resource
     type: str
@@ -81,7 +82,7 @@ class PendingOperation:
 
 @dataclass(kw_only=True)
 class Deployment:
-    """Everything a stack holds: resources in an order where what a resource needs comes before it."""
+    """Everything a stack holds; what a resource needs comes before it."""
 
     resources: list[Resource] = field(default_factory=list)
     pending_operations: list[PendingOperation] = field(default_factory=list)
@@ -101,7 +102,7 @@ _REQUIRED = {
 
 
 def value_to_json(value: Any, write_secret: SecretWriter, place: str = "") -> Any:
-    """Turn property values into JSON; a secret becomes what `write_secret` makes of the JSON text of its value."""
+    """Turn property values into JSON; `write_secret` gets the JSON text of a secret's value."""
 
     def secret(item: Secret) -> Any:
         plain = encode(item.value, secret=lambda inner: encode(inner.value))
@@ -128,7 +129,7 @@ def value_from_json(value: Any, read_secret: SecretReader, place: str = "") -> A
 
 
 def resource_to_json(resource: Resource, write_secret: SecretWriter) -> dict[str, Any]:
-    """Write one resource with Pulumi's member names and order; members that say nothing are left out."""
+    """Write one resource with Pulumi's member names and order, without those that say nothing."""
     document: dict[str, Any] = {}
     for member, name in MEMBERS.items():
         value = getattr(resource, name)
@@ -143,13 +144,14 @@ def resource_from_json(document: Mapping[str, Any], read_secret: SecretReader) -
     """Read one resource.
 
     Raises:
-        StateError: a member is missing, or is one that this engine would lose (state of a newer feature).
+        StateError: a member is missing, or is one that this engine would lose.
     """
     urn = document.get("urn")
     unknown = sorted(set(document) - set(MEMBERS))
     if unknown:
         raise StateError(
-            f"resource {urn} has the member {unknown[0]!r}, which the rehearsal engine does not keep; "
+            f"resource {urn} has the member {unknown[0]!r}, which the rehearsal engine does not "
+            "keep; "
             "use the official CLI for this stack"
         )
     arguments = {MEMBERS[member]: value for member, value in document.items()}
@@ -172,7 +174,7 @@ def deployment_to_json(
     *,
     secrets_provider: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """Write a deployment with a fresh manifest; `secrets_provider` says how its ciphertexts were made."""
+    """Write a deployment with a fresh manifest and how its ciphertexts were made."""
     document: dict[str, Any] = {
         "manifest": {
             "time": now_rfc3339(),
@@ -215,7 +217,7 @@ def verify_deployment(deployment: Deployment) -> None:
     """Check what the official CLI checks on load.
 
     Raises:
-        StateError: a reference to something that doesn't come earlier, a URN twice, an id where there can be none.
+        StateError: a reference to what doesn't come earlier, a URN twice, a component's id.
     """
     seen: set[str] = set()
     live: set[str] = set()

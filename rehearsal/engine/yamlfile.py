@@ -11,7 +11,7 @@ from rehearsal.engine.errors import EngineError
 
 
 def read_yaml(file: Path) -> Any:
-    """Read a mapping (YAML or JSON) with everything around it; an absent or empty file reads as an empty one.
+    """Read a mapping (YAML or JSON) with its comments; an absent file reads as an empty one.
 
     Raises:
         EngineError: it can't be parsed or is no mapping.

@@ -58,7 +58,7 @@ def _get(place: Workplace, command: Command) -> int:
         values = place.config.values(place.crypter.decrypt)
     value = values.get(key)
     for step in path:
-        inside = value.structure if value is not None else None
+        inside: Any = value.structure if value is not None else None
         try:
             found = inside[step]
         except (KeyError, IndexError, TypeError):
@@ -108,7 +108,8 @@ def _set(place: Workplace, command: Command) -> int:
         value = sys.stdin.read().removesuffix("\n")
     if not secret and not plain and _looks_secret(command.arguments[0], value):
         raise EngineError(
-            f"config value for '{command.arguments[0]}' looks like a secret; rerun with --secret to encrypt it, or "
+            f"config value for '{command.arguments[0]}' looks like a secret; rerun with --secret "
+            "to encrypt it, or "
             "--plaintext if you meant to store in plaintext"
         )
     _put(place, key, path, value, secret)
@@ -175,7 +176,8 @@ def _refresh(place: Workplace, command: Command) -> int:
         raise EngineError("no previous deployment")
     if not command.on("force") and place.config.file.is_file():
         raise EngineError(
-            f"{place.config.file} would be overwritten; run again with --force if that is what you want"
+            f"{place.config.file} would be overwritten; run again with --force if that is what "
+            "you want"
         )
     wanted = history[0].get("config") or {}
     for key in place.config.raw():

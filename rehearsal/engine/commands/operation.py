@@ -173,7 +173,8 @@ class Operation:
                 os._exit(128 + number)
             self.cancel.set()
             _write(
-                "^C received; cancelling. If you would like to terminate immediately, press ^C again."
+                "^C received; cancelling. If you would like to terminate immediately, press ^C "
+                "again."
             )
 
         before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -230,8 +231,10 @@ def _check_cloud(place: Workplace) -> None:
     url = place.environ.get("AWS_ENDPOINT_URL", "")
     if urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
         raise EngineError(
-            f"AWS_ENDPOINT_URL is {url!r}; the rehearsal engine works on a rehearsal's cloud only, which is on this "
-            "machine. Start one with `greenlight rehearsal start`, or use the official CLI for real clouds"
+            f"AWS_ENDPOINT_URL is {url!r}; the rehearsal engine works on a rehearsal's cloud "
+            "only, which is on this "
+            "machine. Start one with `greenlight rehearsal start`, or use the official CLI for "
+            "real clouds"
         )
 
 
@@ -265,7 +268,8 @@ def _operate(place: Workplace, command: Command, kind: Kind) -> int:
             raise not_supported(f"--json of `pulumi {command.name}`")
         if not (place.interactive or skip_preview or command.on("yes")):
             raise UsageError(
-                "--yes or --skip-preview or --preview-only must be passed in to proceed when running in "
+                "--yes or --skip-preview or --preview-only must be passed in to proceed when "
+                "running in "
                 "non-interactive mode"
             )
     if command.arguments:
@@ -289,8 +293,10 @@ def _operate(place: Workplace, command: Command, kind: Kind) -> int:
             remove_stack(place, preserve_config=False, remove_backups=False)
         else:
             _write(
-                "The resources in the stack have been deleted, but the history and configuration associated with the "
-                "stack are still maintained. \nIf you want to remove the stack completely, run `pulumi stack rm "
+                "The resources in the stack have been deleted, but the history and configuration "
+                "associated with the "
+                "stack are still maintained. \nIf you want to remove the stack completely, run "
+                "`pulumi stack rm "
                 f"{place.stack}`."
             )
     return 0

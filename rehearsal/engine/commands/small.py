@@ -71,7 +71,8 @@ def _plugins(place: Workplace, command: Command) -> int:
 
 def _install(place: Workplace, command: Command) -> int:
     print(
-        "Nothing to install: the rehearsal engine takes providers from PULUMI_DEBUG_PROVIDERS and the program's "
+        "Nothing to install: the rehearsal engine takes providers from PULUMI_DEBUG_PROVIDERS "
+        "and the program's "
         "dependencies as they are."
     )
     return 0

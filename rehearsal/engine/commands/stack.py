@@ -115,8 +115,10 @@ def _rm(place: Workplace, command: Command) -> int:
     store = place.store
     if store.read().get("resources") and not command.on("force"):
         raise EngineError(
-            f"'{store.stack}' still has resources; removal rejected. Possible actions:\n- Make sure that "
-            f"'{store.stack}' is the stack that you want to destroy\n- Run `pulumi destroy` to delete the resources, "
+            f"'{store.stack}' still has resources; removal rejected. Possible actions:\n- Make "
+            "sure that "
+            f"'{store.stack}' is the stack that you want to destroy\n- Run `pulumi destroy` to "
+            "delete the resources, "
             "then run `pulumi stack rm`\n- Run `pulumi stack rm --force` to override this error"
         )
     place.confirm(f"permanently remove the '{store.stack}' stack")
@@ -297,7 +299,8 @@ def _import(place: Workplace, command: Command) -> int:
         ) from err
     if document.get("version") != SCHEMA_VERSION:
         raise EngineError(
-            f"the deployment has version {document.get('version')!r}; the rehearsal engine takes version "
+            f"the deployment has version {document.get('version')!r}; the rehearsal engine takes "
+            "version "
             f"{SCHEMA_VERSION}"
         )
     given = document.get("deployment") or {}
@@ -310,7 +313,8 @@ def _import(place: Workplace, command: Command) -> int:
     foreign = [r.urn for r in deployment.resources if not r.urn.startswith(own)]
     if foreign and not force:
         raise EngineError(
-            f"resource '{foreign[0]}' is not of this stack, whose URNs start with {own}; --force imports it anyway"
+            f"resource '{foreign[0]}' is not of this stack, whose URNs start with {own}; --force "
+            "imports it anyway"
         )
     if not force:
         verify_deployment(deployment)

@@ -15,7 +15,8 @@ def _delete(place: Workplace, command: Command) -> int:
     resource = _find(deployment, command)
     if resource.protect and not command.on("force"):
         raise EngineError(
-            f"resource '{resource.urn}' can't be deleted because it is protected; run `pulumi state unprotect "
+            f"resource '{resource.urn}' can't be deleted because it is protected; run `pulumi "
+            "state unprotect "
             f"'{resource.urn}'` first, or use --force"
         )
     doomed = [resource]
@@ -25,7 +26,8 @@ def _delete(place: Workplace, command: Command) -> int:
     if len(doomed) > 1 and not command.on("target-dependents"):
         others = "\n".join(f" * {other.urn}" for other in doomed[1:])
         raise EngineError(
-            f"This resource can't be safely deleted because the following resources depend on it:\n{others}\n"
+            "This resource can't be safely deleted because the following resources depend on "
+            f"it:\n{others}\n"
             "Delete those resources first or rerun with --target-dependents"
         )
     place.confirm(f"delete {len(doomed)} resources from the state of stack '{place.stack}'")
@@ -67,7 +69,8 @@ def _find(deployment: Deployment, command: Command) -> Resource:
         )
     if len(found) > 1:
         raise EngineError(
-            f"{urn!r} names {len(found)} resources, some of them pending deletion; run `pulumi up` first"
+            f"{urn!r} names {len(found)} resources, some of them pending deletion; run `pulumi "
+            "up` first"
         )
     return found[0]
 

@@ -1,4 +1,4 @@
-"""Where a command works: the project, back end, stack and secrets that its flags and surroundings name."""
+"""Where a command works: the project, back end, stack and secrets its flags name."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class Workplace:
         name = self.command.text("stack") or self.selected
         if name is None:
             raise EngineError(
-                "no stack selected; please use `pulumi stack select` or `pulumi stack init` to choose one"
+                "no stack selected; please use `pulumi stack select` or `pulumi stack init` to "
+                "choose one"
             )
         return bare_stack_name(name, self.project.name)
 
@@ -91,7 +92,8 @@ class Workplace:
         return Crypter(str(self.config.salt), self.environ)
 
     def state_crypter(self, latest: Mapping[str, Any]) -> Crypter:
-        """What the stack's state is encrypted with, which may be another salt than the configuration's.
+        """What the stack's state is encrypted with; its salt may be another than the "
+        "configuration's.
 
         Raises:
             EngineError: another secrets provider.
@@ -101,7 +103,8 @@ class Workplace:
             return self.crypter
         if provider.get("type") != "passphrase":
             raise EngineError(
-                f"secrets provider {provider.get('type')!r} is not supported by the rehearsal engine, which knows "
+                f"secrets provider {provider.get('type')!r} is not supported by the rehearsal "
+                "engine, which knows "
                 "passphrase only; use the official CLI"
             )
         salt = provider["state"]["salt"]
@@ -130,7 +133,8 @@ class Workplace:
         provider = self.command.text("secrets-provider")
         if provider not in (None, "", "default", "passphrase"):
             raise EngineError(
-                f"secrets provider {provider!r} is not supported by the rehearsal engine (allowed: passphrase), "
+                f"secrets provider {provider!r} is not supported by the rehearsal engine "
+                "(allowed: passphrase), "
                 "use the official CLI"
             )
         store = self.backend.store(self.project.name, name)
@@ -171,7 +175,8 @@ class Workplace:
         if not self.interactive:
             raise EngineError("non-interactive mode requires --yes flag")
         print(
-            f"This will {what}!\nPlease confirm that this is what you'd like to do by typing `{self.stack}`: ",
+            f"This will {what}!\nPlease confirm that this is what you'd like to do by typing "
+            f"`{self.stack}`: ",
             end="",
         )
         if input().strip() != self.stack:

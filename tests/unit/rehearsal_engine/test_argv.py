@@ -1,0 +1,116 @@
+"""The command line: every argv the Automation API sends is read, everything else is refused by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from rehearsal.engine.argv import parse
+from rehearsal.engine.errors import EngineError
+
+AUTOMATION = [
+    "--non-interactive version",
+    "--non-interactive stack select --stack N",
+    "--non-interactive stack init N --secrets-provider passphrase --no-select",
+    "--non-interactive stack rm --yes --force --preserve-config N",
+    "--non-interactive stack ls --json --all",
+    "--non-interactive stack rename NEW --stack OLD",
+    "--non-interactive config get --path KEY --json --stack N",
+    "--non-interactive config --show-secrets --json --stack N",
+    "--non-interactive config set --path KEY --secret --stack N --non-interactive -- -VALUE",
+    "--non-interactive config set-all --stack N --path --secret a=b --plaintext c=d --plaintext e=f",
+    "--non-interactive config set-all --stack N --json {}",
+    "--non-interactive config rm KEY --stack N --path",
+    "--non-interactive config rm-all --stack N --path K L",
+    "--non-interactive config refresh --force --stack N",
+    "--non-interactive stack tag set K V --stack N",
+    "--non-interactive stack tag ls --json --stack N",
+    "--non-interactive whoami --json",
+    "--non-interactive plugin ls --json",
+    "--non-interactive install --no-plugins --no-dependencies",
+    "--non-interactive stack export --show-secrets --stack N",
+    "--non-interactive stack import --file TMP --stack N",
+    "--non-interactive stack output --json --show-secrets --stack N",
+    "--non-interactive stack history --json --show-secrets --page-size 1 --page 1 --stack N",
+    "--non-interactive cancel --yes --stack N",
+    "--non-interactive up --yes --skip-preview --message m --expect-no-changes --diff --replace u "
+    "--target t --target=v --target-dependents --parallel 4 --color never --debug "
+    "--suppress-outputs --suppress-progress --continue-on-error --refresh --run-program=true "
+    "--client=127.0.0.1:1 --exec-kind auto.inline --event-log tcp://127.0.0.1:1 --stack N",
+    "--non-interactive preview --message m --run-program=false --client=127.0.0.1:1 "
+    "--exec-kind auto.local --json --event-log X --stack N",
+    "--non-interactive refresh --preview-only --clear-pending-creates --stack N",
+    "--non-interactive destroy --skip-preview --yes --exclude-protected --stack N",
+]
+
+
+@pytest.mark.parametrize("line", AUTOMATION)
+def test_command_lines_of_the_automation_api_are_read(line: str) -> None:
+    command = parse(line.split())
+
+    assert command.on("non-interactive")
+    assert line.removeprefix("--non-interactive ").startswith(command.name)
+
+
+def test_global_flags_stand_before_or_after_the_command() -> None:
+    before = parse(["-s", "dev", "-C", "/x", "--color=never", "stack", "output", "a"])
+    after = parse(["stack", "output", "a", "--stack=dev", "--cwd", "/x", "--color", "never"])
+
+    assert before.flags == after.flags == {"stack": "dev", "cwd": "/x", "color": "never"}
+    assert before.arguments == ("a",)
+
+
+def test_values_after_two_dashes_are_never_flags() -> None:
+    command = parse(["config", "set", "k", "--plaintext", "--", "--secret"])
+
+    assert command.arguments == ("k", "--secret")
+    assert not command.on("secret")
+
+
+def test_repeated_joined_and_optional_flags_are_understood() -> None:
+    command = parse(["up", "-yf", "-t", "a", "-tb", "--target=c", "-r", "-p=3"])
+
+    assert command.all("target") == ("a", "b", "c")
+    assert command.on("yes")
+    assert command.on("skip-preview")
+    assert command.on("refresh")
+    assert command.text("parallel") == "3"
+    assert not parse(["up", "--refresh=false"]).on("refresh")
+
+
+def test_aliases_lead_to_the_same_command() -> None:
+    assert parse(["update"]).name == "up"
+    assert parse(["stack", "list"]).name == "stack ls"
+    assert parse(["pre"]).name == "preview"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("bogus", 'unknown command "bogus" for "pulumi"\n'),
+        ("stack bogus", 'unknown command "bogus" for "pulumi stack"\n'),
+        ("stack --bogus", "unknown flag: --bogus"),
+        ("up -Z", "unknown shorthand flag: -Z"),
+        ("up --stack", "flag needs an argument: --stack"),
+        ("up --plan p", "--plan of `pulumi up` is not supported by the rehearsal engine"),
+        ("up --policy-pack=p", "--policy-pack of `pulumi up` is not supported"),
+        ("preview --exclude u", "--exclude of `pulumi preview` is not supported"),
+        ("preview --remote", "--remote of `pulumi preview` is not supported"),
+        ("up --tracing=t", "--tracing of `pulumi up` is not supported"),
+        ("import a b c", "`pulumi import` is not supported by the rehearsal engine, use the off"),
+        ("org get-default", "`pulumi org` is not supported"),
+        ("config env ls", "`pulumi config env` is not supported"),
+        ("plugin install resource aws v1", "`pulumi plugin install` is not supported"),
+        ("logout", "`pulumi logout` is not supported"),
+        ("state", "`pulumi state` needs one of its commands: delete, unprotect"),
+    ],
+)
+def test_what_is_not_done_is_refused_by_name(line: str, message: str) -> None:
+    with pytest.raises(EngineError) as failure:
+        parse(line.split())
+
+    assert str(failure.value).startswith(message)
+
+
+def test_switch_with_a_strange_value_is_refused() -> None:
+    with pytest.raises(EngineError, match="--yes; use true or false"):
+        parse(["up", "--yes=maybe"]).on("yes")
