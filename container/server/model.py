@@ -6,6 +6,7 @@ Nothing here ever unpickles; an artifact with anything but an ONNX graph is refu
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,9 @@ def open_session(graph: bytes) -> Any:
     Raises:
         ArtifactError: ONNX Runtime cannot load the graph
     """
+    # Official builds send events to Microsoft and keep a device id on disk unless this is set
+    # before the library is loaded (Privacy.md of onnxruntime 1.31, "Disabling Telemetry").
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime  # slow to import, and not needed to refuse a damaged artifact
 
     options = onnxruntime.SessionOptions()

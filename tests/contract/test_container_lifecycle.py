@@ -131,6 +131,19 @@ def test_without_an_artifact_ping_says_what_is_missing(tmp_path: Path) -> None:
     assert "manifest.json cannot be read (No such file or directory)" in ping.text
 
 
+def test_the_model_runtime_keeps_no_device_id_to_report_with(
+    iris: FittedModel, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+
+    with started_server(iris.directory, tmp_path / "server.log", HOME=str(home)) as server:
+        server.wait_until_pinged()
+        server.invoke(BODY)
+
+    assert list(home.rglob("*")) == []
+
+
 def test_a_port_somebody_listens_on_is_refused_by_name(iris: FittedModel, tmp_path: Path) -> None:
     with started_server(iris.directory, tmp_path / "first.log") as first:
         first.wait_until_pinged()
