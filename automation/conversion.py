@@ -7,6 +7,7 @@ made for float64 input, and where that differs too the model is refused.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +107,8 @@ def sklearn_answers(trained: TrainedModel, rows: Rows) -> Answers:
 
 def onnx_answers(graph: Graph, trained: TrainedModel, rows: Rows) -> Answers:
     """Ask the graph in ONNX Runtime; rows it raises on are marked as not answered."""
+    # Official builds report to Microsoft unless told not to before the library is loaded.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
