@@ -117,6 +117,32 @@ def read(root: Path, directory: Path, digest: str | None = None) -> Artifact:
     )
 
 
+def fetch(bucket: str, key: str, digest: str, region: str | None) -> bytes:
+    """Get an archive that was uploaded before.
+
+    Raises:
+        ArtifactError: it is not there, cannot be read, or has another digest.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    uri = f"s3://{bucket}/{key}"
+    try:
+        answer = boto3.Session(region_name=region).client("s3").get_object(Bucket=bucket, Key=key)
+        archive = answer["Body"].read()
+    except (BotoCoreError, ClientError) as err:
+        raise ArtifactError(
+            f"{uri} cannot be read ({err}); package the model again and deploy it with "
+            "`greenlight up`"
+        ) from err
+    found = hashlib.sha256(archive).hexdigest()
+    if found != digest:
+        raise ArtifactError(
+            f"{uri} has the digest {found}, {digest} was expected; it was changed in S3"
+        )
+    return archive
+
+
 def artifact_directory(root: Path, model: str, digest: str) -> Path:
     """Where an artifact of that content is kept."""
     return root / BUILD_FOLDER / model / digest[:SHORT_DIGEST_LENGTH]

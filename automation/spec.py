@@ -77,7 +77,8 @@ def load_spec(root: Path, model: str) -> ModelSpec:
     name = Path(model).name.removesuffix(".yaml")
     path = root / MODELS_FOLDER / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(model_names(root)) or "none"  # words for an empty list, not a default
+        names = model_names(root)
+        known = ", ".join(names) if names else "none"
         raise ModelNotFoundError(
             f"model {model!r} has no spec; models with one are {known}: "
             f"give one of them or write {MODELS_FOLDER}/{name}.yaml"

@@ -1,0 +1,389 @@
+"""What can be done to a model's stack, for programs and for the `greenlight` command alike.
+
+    up       package, check, preview, update; ends with a verdict
+    preview  the same up to the preview
+    revert   back to the last verified deployment
+    destroy  take the stack down
+    status   how it stands; changes nothing
+    watch    follow a swap that is under way, whoever started it
+
+Every verb takes a model and a stage, works on the stack of that pair, and raises a
+`GreenlightError` that says what to do next. A swap that SageMaker rolled back is no exception but a
+`Deployment` whose verdict says so: `require_promoted()` turns it into one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automation import artifact as artifacts
+from automation import history, stack_facts, stack_settings, workspace
+from automation.artifact import Artifact
+from automation.deployment import (
+    Deployment,
+    StackStatus,
+    WatchResult,
+    failed_swap,
+    watched_verdict,
+)
+from automation.endpoint import EndpointReader, EndpointState
+from automation.errors import StackError, UpdateFailedError
+from automation.hazards import PreviewSummary, hazards_of
+from automation.progress import (
+    EndpointWatch,
+    OnLine,
+    OnState,
+    Progress,
+    poll_interval_seconds,
+)
+from automation.spec import ModelSpec, load_spec
+from automation.stack_settings import ArtifactSetting, StackTarget
+from components.swap_plan import Verdict
+
+if TYPE_CHECKING:
+    from pulumi.automation import EngineEvent, Stack
+
+    from automation.packaging import Package
+
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST_WATCH_SECONDS = 8 * 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listeners:
+    """Who is told what while an operation runs; each is called from one thread at a time.
+
+    Args:
+        on_line: progress in words, from the engine and the endpoint, each thing once.
+        on_state: every look at the endpoint, also where nothing changed.
+        on_event: the engine's own events.
+        on_output: the engine's own output, line by line.
+        on_package: the package, once the gate is passed.
+        on_preview: the preview, before anything is changed; whatever it raises stops the `up`.
+    """
+
+    on_line: OnLine | None = None
+    on_state: OnState | None = None
+    on_event: Callable[[EngineEvent], Any] | None = None
+    on_output: Callable[[str], Any] | None = None
+    on_package: Callable[[Package], Any] | None = None
+    on_preview: Callable[[PreviewSummary], Any] | None = None
+
+
+SILENT = Listeners()
+
+
+def up(
+    model: str,
+    stage: str,
+    *,
+    root: Path = ROOT,
+    estimator: str | None = None,
+    artifact: Path | None = None,
+    with_preview: bool = True,
+    listen: Listeners = SILENT,
+) -> Deployment:
+    """Deploy a model: package it, check everything, preview, update the stack, follow the swap.
+
+    Args:
+        estimator: what the training script trains; left out, the spec's own.
+        artifact: a folder `greenlight package` made, instead of packaging now.
+        with_preview: whether to preview first; the update itself is the same.
+
+    Returns:
+        the deployment with its verdict, `promoted`, `rolled_back` or `inconclusive`.
+
+    Raises:
+        PackagingError: the gate refused the model.
+        SettingsProblemError: the stack's settings cannot be deployed.
+        StackBusyError: another update runs on the stack.
+        UpdateFailedError: the update failed in another way than by its swap.
+    """
+    spec, target, base = _load(root, model, stage)
+    workspace.check_setup()
+    found = _artifact_for(spec, root, estimator, artifact, listen)
+    stack, config = _prepared(root, target, base, spec, found)
+    summary = _previewed(stack, listen) if with_preview else None
+    message = f"greenlight up {target.model} {found.manifest['estimator']} {found.short_digest}"
+    return _deployed(stack, target, config, message, summary, listen)
+
+
+def preview(
+    model: str,
+    stage: str,
+    *,
+    root: Path = ROOT,
+    estimator: str | None = None,
+    artifact: Path | None = None,
+    listen: Listeners = SILENT,
+) -> PreviewSummary:
+    """Say what `up` would change and what of it is dangerous; the stack is made if need be."""
+    spec, target, base = _load(root, model, stage)
+    workspace.check_setup()
+    found = _artifact_for(spec, root, estimator, artifact, listen)
+    stack, _ = _prepared(root, target, base, spec, found)
+    return _previewed(stack, listen)
+
+
+def revert(model: str, stage: str, *, root: Path = ROOT, listen: Listeners = SILENT) -> Deployment:
+    """Deploy again what was verified last: an update like any other, with an older config.
+
+    After a failed update that is what is live; after a good one it is the deployment before it.
+    The artifact comes from the build folder, or from S3 where it is kept after its deployment.
+
+    Raises:
+        NothingToRevertError: history holds no other verified deployment.
+        ArtifactError: the artifact is nowhere to be found.
+    """
+    _, target, base = _load(root, model, stage)
+    workspace.check_setup()
+    stack = workspace.open_stack(root, target.name)
+    record = history.plan_revert(stack_facts.records_of(stack), target.name)
+    config = stack_settings.config_from_history(record.config)
+    found = stack_facts.stored_artifact(
+        root, target, str(record.artifact_digest), stack, stack_facts.region_from(config)
+    )
+    config[f"{stack_settings.PREFIX}artifact"] = str(found.directory.relative_to(root))
+    stack_settings.check(config, target)
+    workspace.write_folder(root, target.name, config, workspace.base_secrets(base))
+    message = f"{history.REVERT_MESSAGE} {target.model} to {found.short_digest}"
+    return _deployed(stack, target, config, message, None, listen)
+
+
+def destroy(
+    model: str,
+    stage: str,
+    *,
+    root: Path = ROOT,
+    keep_stack: bool = False,
+    listen: Listeners = SILENT,
+) -> None:
+    """Delete everything a model's stack holds, then the stack itself.
+
+    Args:
+        keep_stack: leave the empty stack and its history.
+
+    Raises:
+        FoundationInUseError: it is the base stack, and other models' stacks use its Foundation.
+    """
+    _, target, base = _load(root, model, stage)
+    workspace.check_setup()
+    stack = workspace.open_stack(root, target.name)
+    folder = Path(stack.workspace.work_dir)
+    if target.is_base:
+        stack_facts.refuse_while_used(stack, target)
+    records = stack_facts.records_of(stack)
+    if not (folder / f"Pulumi.{target.name}.yaml").is_file() and records:
+        config = stack_settings.config_from_history(records[0].config)
+        workspace.write_folder(root, target.name, config, workspace.base_secrets(base))
+    progress = Progress(listen.on_line)
+    with workspace.pulumi_errors(target.name, folder):
+        stack.destroy(
+            message=f"greenlight destroy {target.model}",
+            color="never",
+            on_event=_event_taker(progress, listen),
+            on_output=listen.on_output,
+        )
+        if not keep_stack:
+            stack.workspace.remove_stack(target.name)
+
+
+def status(model: str, stage: str, *, root: Path = ROOT) -> StackStatus:
+    """Say how a model's stack stands: its last update and what its endpoint does now."""
+    _, target, base = _load(root, model, stage)
+    workspace.check_setup()
+    stack = workspace.open_stack(root, target.name)
+    outputs = workspace.outputs_of(stack)
+    updates = [record for record in stack_facts.records_of(stack) if record.kind == "update"]
+    last = updates[0] if updates else None
+    name = outputs.get("endpointName")
+    endpoint = None
+    if isinstance(name, str):
+        endpoint = EndpointReader(stack_facts.region_from(base["config"])).look(
+            name, stack_facts.alarm_names_of(outputs)
+        )
+    return StackStatus(
+        model=target.model,
+        stage=stage,
+        stack=target.name,
+        last_result=None if last is None else last.result,
+        last_message=None if last is None else last.message,
+        artifact_digest=outputs.get("artifactDigest"),
+        endpoint=endpoint,
+    )
+
+
+def watch(
+    model: str,
+    stage: str,
+    *,
+    root: Path = ROOT,
+    listen: Listeners = SILENT,
+    limit_seconds: float = LONGEST_WATCH_SECONDS,
+) -> WatchResult:
+    """Follow the swap under way to its verdict; changes nothing, may be stopped at any time.
+
+    Raises:
+        StackError: the stack has no endpoint.
+    """
+    _, target, base = _load(root, model, stage)
+    reader = EndpointReader(stack_facts.region_from(base["config"]))
+    name, alarm_names = endpoint_of(target, root=root)
+    progress = Progress(listen.on_line)
+    target_config: str | None = None
+    deadline = time.monotonic() + limit_seconds
+    while True:
+        state = reader.look(name, alarm_names)
+        if state is None:
+            raise StackError(f"endpoint {name} of stack {target.name} does not exist any more")
+        progress.take_state(state)
+        if listen.on_state is not None:
+            listen.on_state(state)
+        if state.view.pending_config_name is not None:
+            target_config = state.view.pending_config_name
+        if not state.is_moving or time.monotonic() > deadline:
+            return watched_verdict(target_config, state)
+        time.sleep(poll_interval_seconds())
+
+
+def endpoint_of(target: StackTarget, *, root: Path = ROOT) -> tuple[str, list[str]]:
+    """Return a stack's endpoint name and its rollback alarms.
+
+    Raises:
+        StackError: the stack has no endpoint.
+    """
+    workspace.check_setup()
+    outputs = workspace.outputs_of(workspace.open_stack(root, target.name))
+    name = outputs.get("endpointName")
+    if not isinstance(name, str):
+        raise StackError(
+            f"stack {target.name} has no endpoint; deploy one with "
+            f"`greenlight up {target.model} --stage {target.stage}`"
+        )
+    return name, stack_facts.alarm_names_of(outputs)
+
+
+def target_of(model: str, stage: str, *, root: Path = ROOT) -> StackTarget:
+    """Name the stack of a model in a stage."""
+    return _load(root, model, stage)[1]
+
+
+def region_of(stage: str, *, root: Path = ROOT) -> str | None:
+    """Say in which region a stage is; None leaves it to the environment."""
+    return stack_facts.region_from(workspace.base_file(root, stage)["config"])
+
+
+def _load(root: Path, model: str, stage: str) -> tuple[ModelSpec, StackTarget, dict[str, Any]]:
+    stage = stack_settings.stage_from(stage)
+    spec = load_spec(root, model)
+    base = workspace.base_file(root, stage)
+    return spec, stack_settings.target_for(spec.model, stage, base["config"]), base
+
+
+def _artifact_for(
+    spec: ModelSpec, root: Path, estimator: str | None, artifact: Path | None, listen: Listeners
+) -> Artifact:
+    if artifact is not None:
+        found = artifacts.read(root, artifact)
+        artifacts.manifest_of(found.archive.read_bytes(), spec.model)
+        return artifacts.store(root, spec.model, found.archive.read_bytes())
+    from automation.packaging import package
+
+    packaged = package(spec, root, estimator=estimator)
+    if listen.on_package is not None:
+        listen.on_package(packaged)
+    return packaged.artifact
+
+
+def _prepared(
+    root: Path, target: StackTarget, base: dict[str, Any], spec: ModelSpec, artifact: Artifact
+) -> tuple[Stack, dict[str, object]]:
+    """Make or select the stack, with its settings checked and written."""
+    setting = ArtifactSetting(
+        location=str(artifact.directory.relative_to(root)), digest=artifact.digest
+    )
+    foundation = None if target.is_base else stack_facts.foundation_of(root, target)
+    config = stack_settings.assemble(
+        target, base["config"], spec, setting, foundation_stack=foundation
+    )
+    stack_settings.check(config, target)
+    workspace.write_folder(root, target.name, config, workspace.base_secrets(base))
+    return workspace.open_stack(root, target.name, create=True), config
+
+
+def _previewed(stack: Stack, listen: Listeners) -> PreviewSummary:
+    progress = Progress()
+    with workspace.pulumi_errors(stack.name, Path(stack.workspace.work_dir)):
+        stack.preview(on_event=progress.take_event, color="never")
+    summary = PreviewSummary(changes=progress.changes, hazards=hazards_of(progress.steps))
+    if listen.on_preview is not None:
+        listen.on_preview(summary)
+    return summary
+
+
+def _deployed(
+    stack: Stack,
+    target: StackTarget,
+    config: dict[str, object],
+    message: str,
+    summary: PreviewSummary | None,
+    listen: Listeners,
+) -> Deployment:
+    progress = Progress(listen.on_line)
+    progress.endpoint_name = workspace.outputs_of(stack).get("endpointName")
+
+    def take_state(state: EndpointState) -> None:
+        progress.take_state(state)
+        if listen.on_state is not None:
+            listen.on_state(state)
+
+    failure = None
+    try:
+        with (
+            workspace.pulumi_errors(target.name, Path(stack.workspace.work_dir)),
+            EndpointWatch(
+                lambda: progress.endpoint_name, take_state, stack_facts.region_from(config)
+            ),
+        ):
+            stack.up(
+                message=message,
+                color="never",
+                on_event=_event_taker(progress, listen),
+                on_output=listen.on_output,
+            )
+    except UpdateFailedError as err:
+        failure = failed_swap([*progress.errors, str(err.__cause__)])
+        if failure is None:
+            told = "\n".join(progress.errors) if progress.errors else str(err)
+            raise UpdateFailedError(f"update of stack {target.name} failed: {told}") from err
+    outputs = workspace.outputs_of(stack)
+    verdict = outputs.get("swapVerdict")
+    promoted = Verdict(verdict) if verdict in tuple(Verdict) else None
+    return Deployment(
+        model=target.model,
+        stage=target.stage,
+        stack=target.name,
+        verdict=promoted if failure is None else failure.verdict,
+        reason=None if failure is None else failure.reason,
+        endpoint_name=outputs.get("endpointName") if failure is None else failure.endpoint_name,
+        endpoint_config_name=(
+            outputs.get("endpointConfigName") if failure is None else failure.live_config_name
+        ),
+        rejected_endpoint_config_name=None if failure is None else failure.target_config_name,
+        artifact_digest=str(config[f"{stack_settings.PREFIX}artifactDigest"]),
+        changes=progress.changes,
+        preview=summary,
+    )
+
+
+def _event_taker(progress: Progress, listen: Listeners) -> Callable[[EngineEvent], None]:
+    def take(event: EngineEvent) -> None:
+        progress.take_event(event)
+        if listen.on_event is not None:
+            listen.on_event(event)
+
+    return take

@@ -1,0 +1,139 @@
+"""Invokes an endpoint with rows and reads its answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from automation.errors import InvocationError
+
+CONTENT_TYPE = "application/json"
+LONGEST_ERROR = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an endpoint said of one row.
+
+    Args:
+        label: the predicted class, or a regressor's value.
+        confidence: the predicted class's probability; None for a regressor.
+        variant: the production variant that answered.
+    """
+
+    row: tuple[float, ...]
+    label: str
+    confidence: float | None
+    variant: str
+
+
+def invoke(
+    endpoint_name: str, rows: Sequence[Sequence[float]], *, region: str | None = None
+) -> list[Answer]:
+    """Send rows to an endpoint in one request.
+
+    Raises:
+        InvocationError: the endpoint is not there, or answered with an error.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if not rows:
+        raise InvocationError("no rows to send; give --row, --file, or samples in the model's spec")
+    client = boto3.Session(region_name=region).client("sagemaker-runtime")
+    try:
+        answer = client.invoke_endpoint(
+            EndpointName=endpoint_name,
+            ContentType=CONTENT_TYPE,
+            Accept=CONTENT_TYPE,
+            Body=json.dumps({"instances": [list(row) for row in rows]}),
+        )
+        body = answer["Body"].read()
+    except ClientError as err:
+        raise InvocationError(
+            f"endpoint {endpoint_name} did not answer: {_told(err.response)}; its log group is "
+            f"/aws/sagemaker/Endpoints/{endpoint_name}"
+        ) from err
+    except BotoCoreError as err:
+        raise InvocationError(f"endpoint {endpoint_name} cannot be reached: {err}") from err
+    return answers_from(rows, body, answer.get("InvokedProductionVariant", ""))
+
+
+def answers_from(rows: Sequence[Sequence[float]], body: bytes, variant: str) -> list[Answer]:
+    """Read the body of an answer.
+
+    Raises:
+        InvocationError: it is not what the server of this project answers.
+    """
+    try:
+        predictions = json.loads(body)["predictions"]
+        return [
+            _answer(row, prediction, variant)
+            for row, prediction in zip(rows, predictions, strict=True)
+        ]
+    except (ValueError, KeyError, TypeError) as err:
+        raise InvocationError(
+            f"the endpoint answered {body[:LONGEST_ERROR]!r}, which holds no prediction for each "
+            "row; it serves another container than this project's"
+        ) from err
+
+
+def rows_from_texts(texts: Sequence[str]) -> list[tuple[float, ...]]:
+    """Read rows as comma-separated numbers.
+
+    Raises:
+        InvocationError: a cell is no number.
+    """
+    rows = []
+    for text in texts:
+        try:
+            rows.append(tuple(float(cell) for cell in text.split(",")))
+        except ValueError as err:
+            raise InvocationError(
+                f"row {text!r} is not a list of numbers; give them as 5.1,3.5,1.4,0.2"
+            ) from err
+    return rows
+
+
+def rows_from_file(path: Path) -> list[tuple[float, ...]]:
+    """Read rows from a CSV file, or from JSON as the endpoint takes it or as a plain list.
+
+    Raises:
+        InvocationError: the file cannot be read.
+    """
+    try:
+        text = path.read_text()
+        if path.suffix != ".json":
+            return rows_from_texts([line for line in text.splitlines() if line.strip()])
+        document = json.loads(text)
+        instances = document["instances"] if isinstance(document, dict) else document
+        return [tuple(float(cell) for cell in row) for row in instances]
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise InvocationError(
+            f"file {path} cannot be read ({err}); give a .csv file of numbers, or a .json file "
+            'with {"instances": [[...], ...]}'
+        ) from err
+
+
+def _answer(row: Sequence[float], prediction: object, variant: str) -> Answer:
+    if not isinstance(prediction, dict):
+        return Answer(row=tuple(row), label=str(prediction), confidence=None, variant=variant)
+    label = prediction.get("predicted_class", prediction.get("predicted_value"))
+    if label is None:
+        raise KeyError("predicted_class")
+    confidence = prediction.get("confidence")
+    return Answer(
+        row=tuple(row),
+        label=str(label),
+        confidence=None if confidence is None else float(confidence),
+        variant=variant,
+    )
+
+
+def _told(response: object) -> str:
+    if not isinstance(response, dict):
+        return "no reason given"
+    error = response.get("Error", {})
+    return f"{error.get('Code', 'Error')}: {error.get('Message', '')}"[:LONGEST_ERROR]
