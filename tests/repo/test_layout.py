@@ -19,7 +19,12 @@ MAXIMUM_ENGINE_LINES = 4000
 ALLOWED_IMPORTS = {
     "__main__": {"components"},
     "components": set(),
-    "automation": {"components.settings", "components.rollout", "components.names"},
+    "automation": {
+        "components.names",
+        "components.rollout",
+        "components.settings",
+        "components.swap_plan",
+    },
     "container": set(),
     "models": set(),
     "rehearsal.engine": set(),
