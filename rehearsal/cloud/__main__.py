@@ -1,0 +1,76 @@
+"""Runs a rehearsal cloud: `python -m rehearsal.cloud --port 0 --directory DIR --speed 30`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from rehearsal.cloud.cloud import Cloud
+from rehearsal.cloud.settings import DEFAULT_MAXIMUM_INSTANCES, DEFAULT_REGION, CloudSettings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGTERM, SIGINT or POST /rehearsal/shutdown."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    cloud = Cloud(
+        CloudSettings(
+            directory=options.directory.resolve(),
+            speed=options.speed,
+            seed=options.seed,
+            port=options.port,
+            region=options.region,
+            maximum_instances=options.maximum_instances,
+        )
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: cloud.shutdown.set())
+    cloud.start()
+    try:
+        if options.port_file is not None:
+            _write_whole(options.port_file, f"{cloud.port}\n")
+        print(cloud.port, flush=True)
+        cloud.shutdown.wait()
+    finally:
+        cloud.stop()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.cloud", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="loopback port, 0 for a free one")
+    parser.add_argument("--directory", type=Path, required=True, help="images, artifacts, logs")
+    parser.add_argument("--speed", type=_speed, default=1.0, help="rehearsal seconds per second")
+    parser.add_argument("--seed", type=int, default=0, help="seeds the choice of instances")
+    parser.add_argument("--port-file", type=Path, help="file the port is written to")
+    parser.add_argument("--region", default=DEFAULT_REGION)
+    parser.add_argument(
+        "--maximum-instances",
+        type=int,
+        default=DEFAULT_MAXIMUM_INSTANCES,
+        help="processes at once; beyond it a launch fails for lack of capacity",
+    )
+    return parser
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 < speed <= 1_000:
+        raise argparse.ArgumentTypeError(f"speed {text} is not above 0 and at most 1000")
+    return speed
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader sees all of it or none."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

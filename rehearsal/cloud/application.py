@@ -1,0 +1,95 @@
+"""Routes a request: invocations first, then control, then our operations, else moto."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from moto.sagemaker.responses import SageMakerResponse
+
+from rehearsal.cloud.errors import ApiError, ModelError
+from rehearsal.cloud.hosting.api import CONTENT_TYPE, HostingApi
+from rehearsal.cloud.http import Request, Response
+from rehearsal.cloud.runtime.invoke import INVOCATIONS_PATH, Invoker
+from rehearsal.cloud.scaling.api import ScalingApi
+
+SAGEMAKER_PREFIX = "SageMaker."
+SCALING_PREFIX = "AnyScaleFrontendService."
+UNREHEARSED_PATHS = ("/async-invocations", "/invocations-response-stream")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudApplication:
+    """Every AWS API and the control API, on one port."""
+
+    invoker: Invoker
+    control: Callable[[Request], Response]
+    hosting: HostingApi
+    scaling: ScalingApi
+    moto: Callable[[Request], Response]
+
+    def __call__(self, request: Request) -> Response:
+        try:
+            return self._route(request)
+        except ApiError as err:
+            return error_response(err)
+
+    def _route(self, request: Request) -> Response:
+        path = request.raw_path
+        if path.startswith("/endpoints/"):
+            return self._invoke(request)
+        if path.startswith("/rehearsal/"):
+            return self.control(request)
+        target = request.headers.get("x-amz-target", "")
+        if target.startswith(SAGEMAKER_PREFIX):
+            return self._sagemaker(target.removeprefix(SAGEMAKER_PREFIX), request)
+        if target.startswith(SCALING_PREFIX):
+            operation = target.removeprefix(SCALING_PREFIX)
+            if self.scaling.handles(operation, request):
+                return self.scaling(operation, request)
+        return self.moto(request)
+
+    def _invoke(self, request: Request) -> Response:
+        match = INVOCATIONS_PATH.fullmatch(request.path)
+        if match is not None and request.method == "POST":
+            return self.invoker(match[1], request)
+        if request.path.endswith(UNREHEARSED_PATHS):
+            raise ApiError(
+                "ValidationError",
+                f"the rehearsal cloud does not do {request.path.rpartition('/')[2]}; "
+                "use InvokeEndpoint",
+            )
+        return self.moto(request)
+
+    def _sagemaker(self, operation: str, request: Request) -> Response:
+        if self.hosting.handles(operation, request):
+            return self.hosting(operation, request)
+        snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in operation).lstrip("_")
+        if not hasattr(SageMakerResponse, snake):
+            raise ApiError(
+                "UnknownOperationException", f"the rehearsal cloud does not do {operation}"
+            )
+        return self.moto(request)
+
+
+def error_response(error: ApiError) -> Response:
+    """Return an error in the shape both JSON protocols' clients read."""
+    body = (
+        error.body()
+        if isinstance(error, ModelError)
+        else {
+            "__type": error.code,
+            **error.body(),
+        }
+    )
+    return Response(
+        status=error.status,
+        headers=(
+            ("Content-Type", CONTENT_TYPE),
+            ("x-amzn-ErrorType", error.code),
+            ("x-amzn-RequestId", str(uuid.uuid4())),
+        ),
+        body=json.dumps(body).encode(),
+    )

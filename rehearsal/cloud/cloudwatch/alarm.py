@@ -1,0 +1,92 @@
+"""Whether an alarm is in ALARM: pure, over the datapoints of its evaluation range.
+
+Source: CloudWatch User Guide, "Using Amazon CloudWatch alarms", evaluating an alarm and
+configuring how alarms treat missing data (both tables), read 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+# CloudWatch looks further back than the alarm needs, to fill gaps; its example uses two.
+EXTRA_PERIODS = 2
+
+
+class AlarmState(StrEnum):
+    """StateValue, in CloudWatch's words."""
+
+    OK = "OK"
+    ALARM = "ALARM"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
+    "GreaterThanThreshold": lambda value, threshold: value > threshold,
+    "LessThanThreshold": lambda value, threshold: value < threshold,
+    "LessThanOrEqualToThreshold": lambda value, threshold: value <= threshold,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmRule:
+    """What decides an alarm's state.
+
+    Args:
+        datapoints_to_alarm: M of N; None means all of `evaluation_periods`
+        treat_missing_data: missing, ignore, breaching or notBreaching
+    """
+
+    comparison_operator: str
+    threshold: float
+    evaluation_periods: int
+    datapoints_to_alarm: int | None = None
+    treat_missing_data: str = "missing"
+
+    @property
+    def range_periods(self) -> int:
+        """How many periods an evaluation looks at."""
+        return self.evaluation_periods + EXTRA_PERIODS
+
+
+def evaluate(
+    rule: AlarmRule, datapoints: Sequence[float | None], current: AlarmState
+) -> AlarmState:
+    """Return the state the datapoints call for.
+
+    Args:
+        rule: the alarm's rule
+        datapoints: one value per period of the evaluation range, oldest first; None is missing
+        current: the state now, kept where the rule says so
+    """
+    needed = rule.datapoints_to_alarm
+    if needed is None:
+        needed = rule.evaluation_periods
+    compare = COMPARISONS[rule.comparison_operator]
+    present = [compare(value, rule.threshold) for value in datapoints if value is not None]
+    if len(present) >= rule.evaluation_periods:
+        breaching = sum(present[-rule.evaluation_periods :])
+        return AlarmState.ALARM if breaching >= needed else AlarmState.OK
+    missing = rule.evaluation_periods - len(present)
+    breaching = sum(present)
+    if rule.treat_missing_data == "breaching":
+        return AlarmState.ALARM if breaching + missing >= needed else AlarmState.OK
+    if breaching >= needed:
+        return AlarmState.ALARM
+    if rule.treat_missing_data == "notBreaching":
+        return AlarmState.OK
+    if rule.treat_missing_data == "ignore":
+        return AlarmState.OK if False in present else current
+    if not present:
+        return AlarmState.INSUFFICIENT_DATA
+    return AlarmState.ALARM if _is_premature(datapoints, present, needed) else AlarmState.OK
+
+
+def _is_premature(datapoints: Sequence[float | None], present: Sequence[bool], needed: int) -> bool:
+    """Tell whether the oldest datapoint is old enough and nothing since spoke against it."""
+    age = next(
+        len(datapoints) - index for index, value in enumerate(datapoints) if value is not None
+    )
+    return all(present) and age >= needed

@@ -1,0 +1,138 @@
+"""The control API under /rehearsal: for sessions, stand-ins and tests; no AWS client calls it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rehearsal.cloud.errors import SetupError
+from rehearsal.cloud.fleets.images import ImageStore
+from rehearsal.cloud.hosting.engine import Engine
+from rehearsal.cloud.http import Request, Response
+from rehearsal.cloud.inventory import inventory
+from rehearsal.cloud.scaling.api import ScalingApi
+from rehearsal.cloud.settings import CloudSettings
+
+PREFIX = "/rehearsal/"
+MAXIMUM_NOTE_CHARACTERS = 4_096
+
+
+@dataclass
+class ControlApi:
+    """Answers GET and POST below /rehearsal."""
+
+    settings: CloudSettings
+    engine: Engine
+    scaling: ScalingApi
+    images: ImageStore
+    shutdown: threading.Event
+
+    def __post_init__(self) -> None:
+        self._routes: Mapping[tuple[str, str], Callable[[dict[str, Any]], dict[str, Any]]] = {
+            ("GET", "status"): self._status,
+            ("GET", "record"): self._record,
+            ("GET", "inventory"): self._inventory,
+            ("POST", "images"): self._add_image,
+            ("POST", "notes"): self._add_note,
+            ("POST", "shutdown"): self._shutdown,
+        }
+
+    def __call__(self, request: Request) -> Response:
+        """Route one request; what is refused says what is allowed."""
+        name = request.path.removeprefix(PREFIX).strip("/")
+        operation = self._routes.get((request.method, name))
+        if operation is None:
+            known = ", ".join(f"{method} {PREFIX}{path}" for method, path in self._routes)
+            return _json(404, {"error": f"no {request.method} {request.path}; there are {known}"})
+        try:
+            return _json(200, operation(_members(request)))
+        except SetupError as err:
+            return _json(400, {"error": str(err)})
+
+    def _status(self, asked: dict[str, Any]) -> dict[str, Any]:
+        _expect(asked, {})
+        clock = self.engine.clock
+        return {
+            "now": clock.now(),
+            "speed": clock.speed,
+            "account": self.settings.account_id,
+            "region": self.settings.region,
+            "processes": [
+                {
+                    "pid": instance.process.pid,
+                    "endpoint_name": instance.spec.endpoint_name,
+                    "variant_name": instance.spec.variant_name,
+                    "endpoint_config_name": instance.spec.config_name,
+                    "port": instance.port,
+                }
+                for instance in self.engine.fleets.processes()
+                if instance.process is not None
+            ],
+        }
+
+    def _record(self, asked: dict[str, Any]) -> dict[str, Any]:
+        _expect(asked, {})
+        return self.engine.record.as_dict()
+
+    def _inventory(self, asked: dict[str, Any]) -> dict[str, Any]:
+        _expect(asked, {})
+        settings = self.settings
+        found = inventory(self.engine, self.scaling, settings.account_id, settings.region)
+        return {"resources": found}
+
+    def _add_image(self, asked: dict[str, Any]) -> dict[str, Any]:
+        _expect(asked, {"image_uri": True, "context": True})
+        return {"digest": self.images.add(asked["image_uri"], Path(asked["context"]))}
+
+    def _add_note(self, asked: dict[str, Any]) -> dict[str, Any]:
+        _expect(asked, {"kind": False, "text": True, "verdict": False, "endpoint_name": False})
+        if asked.get("kind", "note") != "note":
+            raise SetupError(f"kind {asked['kind']!r} is not 'note', the only kind taken here")
+        self.engine.record.event(
+            "note",
+            endpoint_name=asked.get("endpoint_name"),
+            text=asked["text"][:MAXIMUM_NOTE_CHARACTERS],
+            verdict=asked.get("verdict"),
+        )
+        return {}
+
+    def _shutdown(self, asked: dict[str, Any]) -> dict[str, Any]:
+        _expect(asked, {})
+        self.shutdown.set()
+        return {}
+
+
+def _members(request: Request) -> dict[str, Any]:
+    if not request.body:
+        return {}
+    try:
+        members = json.loads(request.body)
+    except ValueError as err:
+        raise SetupError(f"the body is not JSON: {err}") from err
+    if not isinstance(members, dict):
+        raise SetupError(f"the body is a JSON {type(members).__name__}, not an object")
+    return members
+
+
+def _expect(asked: Mapping[str, Any], fields: Mapping[str, bool]) -> None:
+    """Refuse unknown fields by name, missing required ones, and anything but strings."""
+    for name in asked:
+        if name not in fields:
+            raise SetupError(f"field {name!r} is unknown; allowed: {', '.join(fields) or 'none'}")
+    for name, required in fields.items():
+        if required and name not in asked:
+            raise SetupError(f"field {name!r} is missing")
+        if name in asked and not isinstance(asked[name], str):
+            raise SetupError(f"field {name!r} is {asked[name]!r}, not a string")
+
+
+def _json(status: int, members: Mapping[str, Any]) -> Response:
+    return Response(
+        status=status,
+        headers=(("Content-Type", "application/json"),),
+        body=json.dumps(members).encode(),
+    )

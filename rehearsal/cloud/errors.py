@@ -1,0 +1,56 @@
+"""Errors the cloud answers with, in AWS's shapes.
+
+CloudError
+|-- ApiError            any AWS API refusal: code, message, HTTP status
+|   `-- ModelError      the model's container answered 4xx or 5xx (runtime, 424)
+`-- SetupError          the rehearsal itself can't do what was asked (bad image, no room)
+"""
+
+from __future__ import annotations
+
+
+class CloudError(Exception):
+    """Root of every error the rehearsal cloud raises on purpose."""
+
+
+class ApiError(CloudError):
+    """An answer an AWS API gives instead of a result."""
+
+    def __init__(self, code: str, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+    def body(self) -> dict[str, object]:
+        """Return the members of the error's JSON body beside its type."""
+        return {"message": self.message, "Message": self.message}
+
+
+class ModelError(ApiError):
+    """The container answered with an error, too late, or not at all."""
+
+    def __init__(
+        self, message: str, *, original_status_code: int, original_message: str, log_stream_arn: str
+    ) -> None:
+        super().__init__("ModelError", message, status=424)
+        self.original_status_code = original_status_code
+        self.original_message = original_message
+        self.log_stream_arn = log_stream_arn
+
+    def body(self) -> dict[str, object]:
+        return {
+            "Message": self.message,
+            "OriginalStatusCode": self.original_status_code,
+            "OriginalMessage": self.original_message,
+            "LogStreamArn": self.log_stream_arn,
+        }
+
+
+class SetupError(CloudError):
+    """The rehearsal can't do what was asked; the message says what to change."""
+
+
+def validation_exception(message: str) -> ApiError:
+    """Return the control plane's answer to nearly everything that is wrong."""
+    return ApiError("ValidationException", message)

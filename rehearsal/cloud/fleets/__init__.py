@@ -1,0 +1,1 @@
+"""Instances as real server processes: images, artifacts, start-up, health, stop."""

@@ -1,0 +1,252 @@
+"""Makes real instances follow the counts an endpoint's state asks for.
+
+Every call returns at once: launches and stops run in threads of their own, and what they reach
+is seen by the next look at `view`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from rehearsal.cloud.fleets.instance import Instance, InstanceSpec, InstanceState
+from rehearsal.cloud.fleets.launch import Launcher, LaunchFailed, stop_instance
+from rehearsal.cloud.fleets.process import stop_process
+from rehearsal.cloud.hosting import messages
+from rehearsal.cloud.hosting.state import FleetView
+from rehearsal.cloud.record import Record
+from rehearsal.cloud.settings import STOP_WALL_SECONDS
+
+logger = logging.getLogger(__name__)
+
+# A crashed or failed instance of a serving fleet is replaced after this pause.
+REPLACEMENT_PAUSE_WALL_SECONDS = 2.0
+ACTIVE = frozenset({InstanceState.STARTING, InstanceState.HEALTHY})
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantWish:
+    """How many instances of one variant should exist, and what each is made of.
+
+    Args:
+        spec: the instances' spec; `instance_id` is filled in per launch
+    """
+
+    count: int
+    spec: InstanceSpec
+
+
+class Fleets:
+    """All instances, by fleet and variant, in launch order."""
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        record: Record,
+        *,
+        maximum_instances: int,
+        changed: Callable[[], None],
+    ) -> None:
+        self._launcher = launcher
+        self._record = record
+        self._maximum_instances = maximum_instances
+        self._changed = changed
+        self._lock = threading.Lock()
+        self._fleets: dict[str, dict[str, list[Instance]]] = {}
+        self._retry_at: dict[tuple[str, str], float] = {}
+        self._threads: set[threading.Thread] = set()
+        self._numbers = itertools.count(1)
+        self.version = 0
+
+    def reconcile(self, wishes: Mapping[str, Mapping[str, VariantWish]]) -> None:
+        """Launch and stop instances so that every fleet gets to its wish; others go."""
+        with self._lock:
+            for fleet_id, variants in wishes.items():
+                fleet = self._fleets.setdefault(fleet_id, {})
+                for name, wish in variants.items():
+                    self._reconcile_variant(fleet.setdefault(name, []), wish)
+            for fleet_id in [known for known in self._fleets if known not in wishes]:
+                for instances in self._fleets[fleet_id].values():
+                    self._shrink(instances, 0)
+                if not any(self._fleets[fleet_id].values()):
+                    del self._fleets[fleet_id]
+
+    def view(self, fleet_id: str) -> FleetView:
+        """Return what is seen of a fleet now."""
+        with self._lock:
+            variants = self._fleets.get(fleet_id, {})
+            failures = [
+                instance.failure
+                for instances in variants.values()
+                for instance in instances
+                if instance.state is InstanceState.FAILED
+            ]
+            return FleetView(
+                healthy={
+                    name: sum(i.state is InstanceState.HEALTHY for i in instances)
+                    for name, instances in variants.items()
+                },
+                existing={
+                    name: sum(i.state is not InstanceState.FAILED for i in instances)
+                    for name, instances in variants.items()
+                },
+                failure=failures[0] if failures else None,
+            )
+
+    def healthy(self, fleet_id: str, variant_name: str) -> tuple[Instance, ...]:
+        """Return the instances that take requests, oldest first."""
+        with self._lock:
+            instances = self._fleets.get(fleet_id, {}).get(variant_name, ())
+            return tuple(i for i in instances if i.state is InstanceState.HEALTHY)
+
+    def processes(self) -> list[Instance]:
+        """Return every instance whose process may still run."""
+        with self._lock:
+            return [i for i in self._all() if i.process is not None and i.process.poll() is None]
+
+    def stop(self) -> None:
+        """End every instance and wait until all are gone."""
+        self.reconcile({})
+        while True:
+            with self._lock:
+                threads = [thread for thread in self._threads if thread.is_alive()]
+            if not threads:
+                return
+            for thread in threads:
+                thread.join()
+
+    # ---- under the lock
+
+    def _reconcile_variant(self, instances: list[Instance], wish: VariantWish) -> None:
+        self._notice_crashes(instances)
+        active = [i for i in instances if i.state in ACTIVE or i.state is InstanceState.FAILED]
+        if len(active) > wish.count:
+            self._shrink(instances, wish.count)
+            return
+        self._retry_failed(instances)
+        active = [i for i in instances if i.state in ACTIVE or i.state is InstanceState.FAILED]
+        for _ in range(wish.count - len(active)):
+            self._launch(instances, wish.spec)
+
+    def _notice_crashes(self, instances: list[Instance]) -> None:
+        for instance in instances:
+            process = instance.process
+            if instance.state is InstanceState.HEALTHY and process is not None:
+                code = process.poll()
+                if code is not None:
+                    self._event("crashed", instance, exit_code=code)
+                    instance.failure = messages.PING_FAILED.format(
+                        variant=instance.spec.variant_name
+                    )
+                    instance.become(InstanceState.FAILED)
+                    self._note_retry(instance)
+                    self.version += 1
+
+    def _note_retry(self, instance: Instance) -> None:
+        key = (instance.spec.fleet_id, instance.spec.instance_id)
+        self._retry_at[key] = time.monotonic() + REPLACEMENT_PAUSE_WALL_SECONDS
+
+    def _retry_failed(self, instances: list[Instance]) -> None:
+        now = time.monotonic()
+        for instance in [i for i in instances if i.state is InstanceState.FAILED]:
+            key = (instance.spec.fleet_id, instance.spec.instance_id)
+            if self._retry_at.get(key, now + 1) <= now:
+                del self._retry_at[key]
+                instances.remove(instance)
+                self._in_thread(stop_instance, instance)
+
+    def _shrink(self, instances: list[Instance], count: int) -> None:
+        """Stop failed instances first, then the newest, until `count` are left."""
+        candidates = [i for i in instances if i.state in ACTIVE or i.state is InstanceState.FAILED]
+        surplus = len(candidates) - count
+        order = sorted(candidates, key=lambda i: i.state is InstanceState.FAILED)
+        for instance in reversed(order[len(order) - surplus :] if surplus > 0 else []):
+            instance.close_to_requests()
+            self.version += 1
+            self._in_thread(self._stop, instance, instances)
+
+    def _launch(self, instances: list[Instance], spec: InstanceSpec) -> None:
+        running = sum(i.state in ACTIVE or i.state is InstanceState.DRAINING for i in self._all())
+        named = InstanceSpec(**{**vars(spec), "instance_id": f"i-{next(self._numbers):017x}"})
+        instance = Instance(spec=named)
+        instances.append(instance)
+        if running >= self._maximum_instances:
+            instance.failure = messages.NO_CAPACITY
+            instance.state = InstanceState.FAILED
+            self._note_retry(instance)
+            self._event("launch_failed", instance, reason=instance.failure)
+            return
+        self._event("launching", instance)
+        self._in_thread(self._start, instance)
+
+    def _all(self) -> Iterable[Instance]:
+        for variants in self._fleets.values():
+            for instances in variants.values():
+                yield from instances
+
+    def _in_thread(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(
+            target=self._run, args=(target, *arguments), name="cloud-instance", daemon=True
+        )
+        self._threads.add(thread)
+        thread.start()
+
+    # ---- in threads
+
+    def _run(self, target: Callable[..., None], *arguments: object) -> None:
+        try:
+            target(*arguments)
+        finally:
+            with self._lock:
+                self._threads.discard(threading.current_thread())
+            self._changed()
+
+    def _start(self, instance: Instance) -> None:
+        # A thread's edge: an unexpected error must fail this launch and not be lost.
+        try:
+            self._launcher.launch(instance)
+        except LaunchFailed as err:
+            reason = str(err)
+        except Exception as err:
+            logger.exception("launch failed instance=%s", instance.spec.instance_id)
+            reason = f"Request to service failed: {err!r}"
+        else:
+            if instance.become(InstanceState.HEALTHY):
+                self._event("healthy", instance)
+                self.version += 1
+                return
+            reason = "the instance was stopped while it started"
+        if instance.process is not None:
+            stop_process(instance.process, STOP_WALL_SECONDS)
+        if instance.stopping.is_set():
+            return
+        with self._lock:
+            instance.failure = reason
+            instance.become(InstanceState.FAILED)
+            self._note_retry(instance)
+            self.version += 1
+        self._event("launch_failed", instance, reason=reason)
+
+    def _stop(self, instance: Instance, instances: list[Instance]) -> None:
+        stop_instance(instance)
+        with self._lock:
+            if instance in instances:
+                instances.remove(instance)
+            self.version += 1
+        self._event("terminated", instance)
+
+    def _event(self, what: str, instance: Instance, **members: object) -> None:
+        spec = instance.spec
+        self._record.event(
+            "fleet",
+            endpoint_name=spec.endpoint_name,
+            endpoint_config_name=spec.config_name,
+            variant_name=spec.variant_name,
+            instance_id=spec.instance_id,
+            action=what,
+            **members,
+        )

@@ -1,0 +1,96 @@
+"""One instance: a server process from launch to drain."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from rehearsal.cloud.runtime.connection import ConnectionPool
+
+
+class InstanceState(StrEnum):
+    """Life of an instance."""
+
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    FAILED = "failed"
+    DRAINING = "draining"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceSpec:
+    """Everything a launch needs, copied when it is asked for.
+
+    Args:
+        model: the model as CreateModel received it
+        definition: the ProductionVariant as CreateEndpointConfig received it
+    """
+
+    instance_id: str
+    endpoint_name: str
+    config_name: str
+    variant_name: str
+    fleet_id: str
+    model: Mapping[str, Any] | None
+    definition: Mapping[str, Any]
+
+    @property
+    def log_stream(self) -> str:
+        return f"{self.variant_name}/{self.instance_id}"
+
+
+@dataclass(eq=False)
+class Instance:
+    """A live instance; its counters are guarded by its own lock."""
+
+    spec: InstanceSpec
+    state: InstanceState = InstanceState.STARTING
+    failure: str | None = None
+    port: int = 0
+    process: subprocess.Popen[bytes] | None = None
+    pool: ConnectionPool | None = None
+    outstanding: int = 0
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def acquire(self) -> bool:
+        """Count a request in; False when the instance takes no more."""
+        with self._lock:
+            if self.state is not InstanceState.HEALTHY:
+                return False
+            self.outstanding += 1
+            return True
+
+    def release(self) -> None:
+        """Count a request out."""
+        with self._lock:
+            self.outstanding -= 1
+
+    def close_to_requests(self) -> bool:
+        """Take no further request; False when that was so already."""
+        with self._lock:
+            self.stopping.set()
+            if self.state in (InstanceState.DRAINING, InstanceState.GONE):
+                return False
+            self.state = InstanceState.DRAINING
+            return True
+
+    def become(self, state: InstanceState, *, unless_stopping: bool = True) -> bool:
+        """Change state; a start-up that ends after the stop began changes nothing."""
+        with self._lock:
+            if unless_stopping and self.stopping.is_set():
+                return False
+            self.state = state
+            return True
+
+    def drain(self, seconds: float) -> None:
+        """Wait until no request is outstanding, at most so many wall seconds."""
+        deadline = time.monotonic() + seconds
+        while self.outstanding > 0 and time.monotonic() < deadline:
+            time.sleep(0.01)

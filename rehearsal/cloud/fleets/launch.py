@@ -1,0 +1,172 @@
+"""Launches one instance: image, artifact, process, pings - as SageMaker orders them."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.errors import SetupError
+from rehearsal.cloud.fleets.artifacts import ArtifactCache
+from rehearsal.cloud.fleets.images import (
+    Image,
+    ImageStore,
+    command_line,
+    process_environment,
+    within,
+)
+from rehearsal.cloud.fleets.instance import Instance, InstanceState
+from rehearsal.cloud.fleets.process import Spawner, free_port, stop_process
+from rehearsal.cloud.hosting import messages
+from rehearsal.cloud.runtime.connection import (
+    ConnectionPool,
+    InstanceTimeout,
+    InstanceUnreachable,
+)
+from rehearsal.cloud.settings import (
+    DEFAULT_STARTUP_SECONDS,
+    MINIMUM_STARTUP_WALL_SECONDS,
+    STOP_WALL_SECONDS,
+)
+
+PING_TIMEOUT_WALL_SECONDS = 2.0
+PING_INTERVAL_WALL_SECONDS = 0.05
+# A container that exits is started again; a crash loop shows itself within a few rounds.
+MAXIMUM_STARTS = 3
+
+LogSink = Callable[[Instance, str], None]
+
+
+class LaunchFailed(Exception):
+    """The instance won't become healthy; the text is the endpoint's FailureReason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launcher:
+    """What every launch uses."""
+
+    clock: Clock
+    images: ImageStore
+    artifacts: ArtifactCache
+    spawner: Spawner
+    log: LogSink
+
+    def launch(self, instance: Instance) -> None:
+        """Bring an instance up to its first good ping.
+
+        Raises:
+            LaunchFailed: with the text SageMaker would give
+        """
+        spec = instance.spec
+        container = container_of(spec.model)
+        image = self.images.resolve(container.get("Image", ""))
+        if image is None:
+            raise LaunchFailed(messages.IMAGE_MISSING.format(variant=spec.variant_name))
+        url = artifact_url(container)
+        try:
+            model_directory = self.artifacts.directory_of(url)
+        except SetupError as err:
+            self.log(instance, f"model data: {err}")
+            raise LaunchFailed(messages.DOWNLOAD_FAILED.format(url=url)) from err
+        self._start_until_healthy(instance, image, model_directory, container)
+
+    def _start_until_healthy(
+        self, instance: Instance, image: Image, model_directory: Path, container: dict[str, Any]
+    ) -> None:
+        seconds = instance.spec.definition.get(
+            "ContainerStartupHealthCheckTimeoutInSeconds", DEFAULT_STARTUP_SECONDS
+        )
+        wall_seconds = max(seconds / self.clock.speed, MINIMUM_STARTUP_WALL_SECONDS)
+        deadline = time.monotonic() + wall_seconds
+        for _ in range(MAXIMUM_STARTS):
+            self._start(instance, image, model_directory, container)
+            if self._is_healthy_before(deadline, instance):
+                return
+            if instance.stopping.is_set():
+                raise LaunchFailed("the instance was stopped while it started")
+            if time.monotonic() >= deadline:
+                break
+        raise LaunchFailed(messages.PING_FAILED.format(variant=instance.spec.variant_name))
+
+    def _start(
+        self, instance: Instance, image: Image, model_directory: Path, container: dict[str, Any]
+    ) -> None:
+        port = free_port()
+        environment = {
+            **process_environment(image),
+            **container.get("Environment", {}),
+            "SAGEMAKER_BIND_TO_PORT": str(port),
+            "SM_MODEL_DIR": str(model_directory),
+        }
+        try:
+            process = self.spawner.start(
+                command_line(image),
+                environment,
+                within(image.root, image.plan.working_directory),
+            )
+        except OSError as err:
+            self.log(instance, f"container did not start: {err}")
+            raise LaunchFailed(
+                messages.CANNOT_START.format(variant=instance.spec.variant_name)
+            ) from err
+        instance.port, instance.process = port, process
+        instance.pool = ConnectionPool(port)
+        threading.Thread(target=self._pump, args=(instance, process), daemon=True).start()
+
+    def _is_healthy_before(self, deadline: float, instance: Instance) -> bool:
+        """Ping until 200; False when the process ends, the time is up or a stop is asked."""
+        process, pool = instance.process, instance.pool
+        assert process is not None
+        assert pool is not None
+        while time.monotonic() < deadline and not instance.stopping.is_set():
+            if process.poll() is not None:
+                return False
+            try:
+                if (
+                    pool.request("GET", "/ping", timeout_seconds=PING_TIMEOUT_WALL_SECONDS).status
+                    == 200
+                ):
+                    return True
+            except (InstanceUnreachable, InstanceTimeout):
+                pass
+            instance.stopping.wait(PING_INTERVAL_WALL_SECONDS)
+        return False
+
+    def _pump(self, instance: Instance, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        with process.stdout:
+            for line in process.stdout:
+                self.log(instance, line.decode("utf-8", "replace").rstrip("\n"))
+
+
+def stop_instance(instance: Instance) -> None:
+    """Drain, end the process, close the connections; returns when nothing is left of it."""
+    instance.close_to_requests()
+    instance.drain(STOP_WALL_SECONDS)
+    if instance.process is not None:
+        stop_process(instance.process, STOP_WALL_SECONDS)
+    if instance.pool is not None:
+        instance.pool.close()
+    instance.become(InstanceState.GONE, unless_stopping=False)
+
+
+def container_of(model: Any) -> dict[str, Any]:
+    """Return the one container of a model; a model deleted meanwhile has none."""
+    if model is None:
+        return {}
+    if "PrimaryContainer" in model:
+        return dict(model["PrimaryContainer"])
+    return dict(next(iter(model.get("Containers", ())), {}))
+
+
+def artifact_url(container: dict[str, Any]) -> str | None:
+    """Return where the container's model data lies, or None."""
+    url = container.get("ModelDataUrl")
+    if url is None:
+        url = container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
+    return url

@@ -1,0 +1,1 @@
+"""SageMaker hosting: models, endpoint configs, endpoints and the deployments between them."""

@@ -1,0 +1,223 @@
+"""The SageMaker control plane's operations: names to functions, validated input to output."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rehearsal.cloud.errors import ApiError, validation_exception
+from rehearsal.cloud.fleets.artifacts import ArtifactCache
+from rehearsal.cloud.fleets.images import reference_from_uri
+from rehearsal.cloud.fleets.launch import artifact_url
+from rehearsal.cloud.hosting import messages, rules
+from rehearsal.cloud.hosting.catalog import CONFIG, ENDPOINT, MAXIMUM_TAGS, MODEL, Entry
+from rehearsal.cloud.hosting.endpoints import Endpoints
+from rehearsal.cloud.hosting.listing import Row, page
+from rehearsal.cloud.http import Request, Response
+from rehearsal.cloud.shapes import validated_input
+
+CONTENT_TYPE = "application/x-amz-json-1.1"
+OWN_KINDS = (MODEL, CONFIG, ENDPOINT)
+
+
+@dataclass
+class HostingApi:
+    """Answers `X-Amz-Target: SageMaker.<Operation>` for the hosting operations."""
+
+    endpoints: Endpoints
+    artifacts: ArtifactCache
+
+    def __post_init__(self) -> None:
+        self.operations: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+            "CreateModel": self._create_model,
+            "DescribeModel": self._describe_model,
+            "DeleteModel": self._delete_model,
+            "ListModels": self._list_models,
+            "CreateEndpointConfig": self._create_config,
+            "DescribeEndpointConfig": self._describe_config,
+            "DeleteEndpointConfig": self._delete_config,
+            "ListEndpointConfigs": self._list_configs,
+            "CreateEndpoint": self.endpoints.create,
+            "UpdateEndpoint": self.endpoints.update,
+            "UpdateEndpointWeightsAndCapacities": self.endpoints.scale,
+            "DescribeEndpoint": self.endpoints.describe,
+            "DeleteEndpoint": self.endpoints.delete,
+            "ListEndpoints": self.endpoints.list,
+            "AddTags": self._add_tags,
+            "ListTags": self._list_tags,
+            "DeleteTags": self._delete_tags,
+        }
+        self._catalog = self.endpoints.engine.catalog
+
+    def handles(self, operation: str, request: Request) -> bool:
+        """Tell whether an operation is ours; tags of other resources are moto's."""
+        if operation not in self.operations:
+            return False
+        if operation in ("AddTags", "ListTags", "DeleteTags"):
+            arn = str(json.loads(request.body or b"{}").get("ResourceArn", ""))
+            return arn.split(":")[-1].split("/")[0] in OWN_KINDS
+        return True
+
+    def __call__(self, operation: str, request: Request) -> Response:
+        """Validate, run under the lock, answer; a refusal is the caller's to turn into bytes."""
+        engine = self.endpoints.engine
+        asked = validated_input("sagemaker", operation, request.body)
+        is_change = not operation.startswith(("Describe", "List"))
+        try:
+            with engine.lock:
+                result = self.operations[operation](asked)
+        except ApiError as err:
+            if is_change:
+                self._record_call(operation, asked, error=f"{err.code}: {err.message}")
+            raise
+        if is_change:
+            self._record_call(operation, asked, error=None)
+        return json_response(result)
+
+    def _record_call(self, operation: str, asked: Mapping[str, Any], *, error: str | None) -> None:
+        self.endpoints.engine.record.event(
+            "api_call",
+            operation=operation,
+            endpoint_name=asked.get("EndpointName"),
+            endpoint_config_name=asked.get("EndpointConfigName"),
+            model_name=asked.get("ModelName"),
+            error=error,
+        )
+
+    # ---- models
+
+    def _create_model(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        rules.check_model(asked)
+        name = asked["ModelName"]
+        if name in self._catalog.models:
+            raise messages.already_exists(MODEL, self._catalog.arn(MODEL, name))
+        role = asked.get("ExecutionRoleArn")
+        if role is None:
+            raise validation_exception("ExecutionRoleArn must be specified for a hosted model.")
+        self._check_role(role)
+        containers = asked.get("Containers", []) or [asked["PrimaryContainer"]]
+        for container in containers:
+            self._check_container(container, role)
+        entry = self._create(MODEL, name, asked)
+        return {"ModelArn": entry.arn}
+
+    def _check_role(self, role: str) -> None:
+        if self.endpoints.checks.role_problem(role) is not None:
+            raise validation_exception(messages.ROLE_REFUSED.format(role=role))
+
+    def _check_container(self, container: Mapping[str, Any], role: str) -> None:
+        image = container.get("Image")
+        if image is not None and reference_from_uri(image) is not None:
+            if self.endpoints.checks.image(image) is None:
+                raise validation_exception(messages.IMAGE_REFUSED.format(role=role, image=image))
+        elif image is not None:
+            raise messages.not_rehearsed(
+                f"image {image}", "use an image in the rehearsal's own ECR and make it known"
+            )
+        url = artifact_url(dict(container))
+        single = container.get("Mode", "SingleModel") == "SingleModel"
+        if url is not None and single and not self.artifacts.exists(url):
+            raise validation_exception(messages.MODEL_DATA_MISSING.format(url=url))
+
+    def _describe_model(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        entry = self._catalog.get(MODEL, asked["ModelName"])
+        answer = {**entry.members, "ModelArn": entry.arn, "CreationTime": entry.creation_time}
+        answer.setdefault("EnableNetworkIsolation", False)
+        return answer
+
+    def _delete_model(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        self._catalog.delete(MODEL, asked["ModelName"])
+        return {}
+
+    def _list_models(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        return page(self._rows(MODEL, "Model"), asked, result_key="Models")
+
+    # ---- endpoint configs
+
+    def _create_config(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        rules.check_config(asked)
+        name = asked["EndpointConfigName"]
+        if name in self._catalog.configs:
+            raise messages.already_exists(CONFIG, self._catalog.arn(CONFIG, name))
+        for variant in asked["ProductionVariants"]:
+            if "ModelName" in variant:
+                self._catalog.get(MODEL, variant["ModelName"])
+        variants = [{"InitialVariantWeight": 1.0, **v} for v in asked["ProductionVariants"]]
+        entry = self._create(CONFIG, name, {**asked, "ProductionVariants": variants})
+        return {"EndpointConfigArn": entry.arn}
+
+    def _describe_config(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        entry = self._catalog.get(CONFIG, asked["EndpointConfigName"])
+        return {
+            **entry.members,
+            "EndpointConfigArn": entry.arn,
+            "CreationTime": entry.creation_time,
+        }
+
+    def _delete_config(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        self._catalog.delete(CONFIG, asked["EndpointConfigName"])
+        return {}
+
+    def _list_configs(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        return page(self._rows(CONFIG, "EndpointConfig"), asked, result_key="EndpointConfigs")
+
+    # ---- tags
+
+    def _add_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        arn = self._existing_arn(asked)
+        kept = {**self._catalog.tags.get(arn, {}), **{t["Key"]: t["Value"] for t in asked["Tags"]}}
+        if len(kept) > MAXIMUM_TAGS:
+            raise validation_exception(f"{len(kept)} tags are above the limit of {MAXIMUM_TAGS}.")
+        self._catalog.tags[arn] = kept
+        return {"Tags": _tag_list(kept)}
+
+    def _list_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        return {"Tags": _tag_list(self._catalog.tags.get(self._existing_arn(asked), {}))}
+
+    def _delete_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        tags = self._catalog.tags.get(self._existing_arn(asked), {})
+        for key in asked["TagKeys"]:
+            tags.pop(key, None)
+        return {}
+
+    def _existing_arn(self, asked: Mapping[str, Any]) -> str:
+        arn = str(asked["ResourceArn"])
+        kind, _, name = arn.split(":")[-1].partition("/")
+        if kind == ENDPOINT:
+            return self.endpoints.get(name).arn
+        return self._catalog.get(kind, name).arn
+
+    # ---- shared
+
+    def _create(self, kind: str, name: str, asked: Mapping[str, Any]) -> Entry:
+        return self._catalog.create(kind, name, asked, self.endpoints.engine.clock.now())
+
+    def _rows(self, kind: str, prefix: str) -> list[Row]:
+        return [
+            Row(
+                name=entry.name,
+                times={"CreationTime": entry.creation_time},
+                summary={
+                    f"{prefix}Name": entry.name,
+                    f"{prefix}Arn": entry.arn,
+                    "CreationTime": entry.creation_time,
+                },
+            )
+            for entry in self._catalog.entries(kind)
+        ]
+
+
+def json_response(result: Mapping[str, Any], *, status: int = 200) -> Response:
+    """Return a JSON 1.1 answer."""
+    return Response(
+        status=status,
+        headers=(("Content-Type", CONTENT_TYPE), ("x-amzn-RequestId", str(uuid.uuid4()))),
+        body=json.dumps(result).encode(),
+    )
+
+
+def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -1,0 +1,312 @@
+"""Operations on endpoints: check against the state, then begin a deployment.
+
+Every function runs under the engine's lock and returns before anything is launched.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from rehearsal.cloud.errors import ApiError, validation_exception
+from rehearsal.cloud.fleets.images import Image
+from rehearsal.cloud.fleets.launch import container_of
+from rehearsal.cloud.hosting import messages, rules
+from rehearsal.cloud.hosting.catalog import CONFIG, ENDPOINT, Entry
+from rehearsal.cloud.hosting.deployment import begin
+from rehearsal.cloud.hosting.describe import describe
+from rehearsal.cloud.hosting.engine import Engine
+from rehearsal.cloud.hosting.listing import Row, page
+from rehearsal.cloud.hosting.rollout import (
+    plan_create,
+    plan_delete,
+    plan_scale,
+    plan_update,
+    policy_from_deployment_config,
+)
+from rehearsal.cloud.hosting.state import (
+    ACCEPTING,
+    Deployment,
+    Endpoint,
+    Fleet,
+    Kind,
+    Status,
+    Variant,
+)
+
+
+class Checks(Protocol):
+    """What hosting asks of the other services."""
+
+    def role_problem(self, role_arn: str) -> str | None:
+        """Return why SageMaker can't assume a role, or None."""
+
+    def image(self, uri: str) -> Image | None:
+        """Return the image behind a URI, or None."""
+
+
+class ScalableTargets(Protocol):
+    """What hosting asks of Application Auto Scaling."""
+
+    def registered_variants(self, endpoint_name: str) -> frozenset[str]:
+        """Return the variants registered as scalable targets."""
+
+
+@dataclass
+class Endpoints:
+    """The endpoint half of the SageMaker control plane."""
+
+    engine: Engine
+    checks: Checks
+    targets: ScalableTargets
+    _fleet_numbers: Callable[[], int] = field(default=itertools.count(1).__next__)
+    _images: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+
+    # ---- create
+
+    def create(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        engine, name = self.engine, asked["EndpointName"]
+        arn = engine.catalog.arn(ENDPOINT, name)
+        if any(known.lower() == name.lower() for known in engine.endpoints):
+            raise messages.already_exists(ENDPOINT, arn)
+        config = engine.catalog.get(CONFIG, asked["EndpointConfigName"])
+        rules.check_deployment_config(asked.get("DeploymentConfig"))
+        self._check_deployable(config)
+        now = engine.clock.now()
+        fleet = self._new_fleet(config, counts={}, weights={})
+        endpoint = Endpoint(
+            name=name,
+            arn=arn,
+            status=Status.CREATING,
+            config_name=config.name,
+            creation_time=now,
+            last_modified_time=now,
+        )
+        deployment = Deployment(
+            kind=Kind.CREATE,
+            steps=plan_create(fleet.desired_counts),
+            started_at=now,
+            step_started_at=now,
+            deployment_config=asked.get("DeploymentConfig"),
+        )
+        engine.catalog.put_tags(arn, asked.get("Tags", ()))
+        self._begin(endpoint, deployment, fleet)
+        return {"EndpointArn": arn}
+
+    # ---- update
+
+    def update(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        engine = self.engine
+        endpoint = self.get(asked["EndpointName"])
+        self._expect_accepting(endpoint, Kind.UPDATE)
+        old = engine.catalog.get(CONFIG, endpoint.config_name)
+        config = engine.catalog.get(CONFIG, asked["EndpointConfigName"])
+        deployment_config = asked.get("DeploymentConfig")
+        if deployment_config is None and asked.get("RetainDeploymentConfig"):
+            deployment_config = endpoint.last_deployment_config
+        rules.check_deployment_config(deployment_config)
+        self._check_deployable(config)
+        self._check_targets(endpoint, old, config)
+        counts, weights = _retained(endpoint, asked)
+        fleet = self._new_fleet(config, counts=counts, weights=weights)
+        policy = policy_from_deployment_config(deployment_config)
+        before = endpoint.live.desired_counts if endpoint.live is not None else {}
+        rules.check_rollout(policy, before=before, after=fleet.desired_counts)
+        now = engine.clock.now()
+        deployment = Deployment(
+            kind=Kind.UPDATE,
+            steps=plan_update(policy, before, fleet.desired_counts),
+            started_at=now,
+            step_started_at=now,
+            alarm_names=policy.alarm_names,
+            timeout_seconds=policy.maximum_execution_timeout_seconds,
+            deployment_config=deployment_config,
+        )
+        self._begin(endpoint, deployment, fleet)
+        return {"EndpointArn": endpoint.arn}
+
+    def _check_targets(self, endpoint: Endpoint, old: Entry, new: Entry) -> None:
+        """Refuse to remove a registered variant or to change its instance type."""
+        types = _instance_types(new)
+        blocked = sorted(
+            name
+            for name in self.targets.registered_variants(endpoint.name)
+            if types.get(name) != _instance_types(old).get(name)
+        )
+        if blocked:
+            raise validation_exception(
+                messages.TARGET_REGISTERED.format(arn=endpoint.arn, variants=", ".join(blocked))
+            )
+
+    # ---- scale
+
+    def scale(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """UpdateEndpointWeightsAndCapacities: what isn't given keeps its value."""
+        endpoint = self.get(asked["EndpointName"])
+        entries = asked["DesiredWeightsAndCapacities"]
+        rules.unique_names(entries)
+        self._expect_accepting(endpoint, Kind.SCALE)
+        live = endpoint.live
+        assert live is not None
+        known = set(live.desired_counts)
+        unknown = [e["VariantName"] for e in entries if e["VariantName"] not in known]
+        if unknown:
+            raise validation_exception(
+                f'The variant name(s) "{", ".join(unknown)}" is/are not present within endpoint '
+                f'configuration "{endpoint.config_name}".'
+            )
+        by_name = {entry["VariantName"]: entry for entry in entries}
+        if any("ServerlessUpdateConfig" in entry for entry in entries):
+            raise messages.not_rehearsed("serverless variants", "leave ServerlessUpdateConfig out")
+        wanted = replace(
+            live, variants=tuple(_wanted(v, by_name.get(v.name, {})) for v in live.variants)
+        )
+        now = self.engine.clock.now()
+        deployment = Deployment(
+            kind=Kind.SCALE,
+            steps=plan_scale(live.desired_counts, wanted.desired_counts),
+            started_at=now,
+            step_started_at=now,
+            previous=live,
+            deployment_config=endpoint.last_deployment_config,
+        )
+        self._begin(replace(endpoint, live=wanted), deployment, None)
+        return {"EndpointArn": endpoint.arn}
+
+    # ---- delete, describe, list
+
+    def delete(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        endpoint = self.get(asked["EndpointName"])
+        self._expect_accepting(endpoint, Kind.DELETE)
+        now = self.engine.clock.now()
+        counts = endpoint.live.desired_counts if endpoint.live is not None else {}
+        deployment = Deployment(
+            kind=Kind.DELETE, steps=plan_delete(counts), started_at=now, step_started_at=now
+        )
+        self._begin(endpoint, deployment, None)
+        return {}
+
+    def describe(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        endpoint = self.get(asked["EndpointName"])
+        return describe(endpoint, self.engine.observe(endpoint), self._images)
+
+    def list(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        rows = [
+            Row(
+                name=endpoint.name,
+                status=endpoint.status.value,
+                times={
+                    "CreationTime": endpoint.creation_time,
+                    "LastModifiedTime": endpoint.last_modified_time,
+                },
+                summary={
+                    "EndpointName": endpoint.name,
+                    "EndpointArn": endpoint.arn,
+                    "CreationTime": endpoint.creation_time,
+                    "LastModifiedTime": endpoint.last_modified_time,
+                    "EndpointStatus": endpoint.status.value,
+                },
+            )
+            for endpoint in self.engine.endpoints.values()
+        ]
+        return page(rows, asked, result_key="Endpoints")
+
+    def get(self, name: str) -> Endpoint:
+        """Return an endpoint, or refuse as not found."""
+        endpoint = self.engine.endpoints.get(name)
+        if endpoint is None:
+            raise messages.not_found(ENDPOINT, self.engine.catalog.arn(ENDPOINT, name))
+        return endpoint
+
+    # ---- shared
+
+    def _expect_accepting(self, endpoint: Endpoint, kind: Kind) -> None:
+        if endpoint.status not in ACCEPTING[kind]:
+            raise messages.in_progress(endpoint.arn)
+
+    def _begin(self, endpoint: Endpoint, deployment: Deployment, pending: Fleet | None) -> None:
+        self.engine.replace(begin(endpoint, deployment, pending=pending))
+        self._note_images(pending)
+        self.engine.settle()
+
+    def _check_deployable(self, config: Entry) -> None:
+        """Check again what must still hold: the models exist, and can be run here."""
+        rules.check_rehearsed(config.members)
+        for variant in config.members["ProductionVariants"]:
+            model = self.engine.model_members(variant["ModelName"])
+            if len(model.get("Containers", ())) > 1:
+                raise messages.not_rehearsed("inference pipelines", "use one container")
+            rules.check_container(container_of(model))
+
+    def _new_fleet(
+        self, config: Entry, *, counts: Mapping[str, int], weights: Mapping[str, float]
+    ) -> Fleet:
+        variants = []
+        for definition in config.members["ProductionVariants"]:
+            name = definition["VariantName"]
+            weight = weights.get(name, definition.get("InitialVariantWeight", 1.0))
+            variants.append(
+                Variant(
+                    name=name,
+                    desired_count=counts.get(name, definition["InitialInstanceCount"]),
+                    target_count=0,
+                    desired_weight=weight,
+                    current_weight=weight,
+                    definition=definition,
+                )
+            )
+        return Fleet(
+            fleet_id=f"fleet-{self._fleet_numbers():06d}",
+            config_name=config.name,
+            variants=tuple(variants),
+        )
+
+    def _note_images(self, fleet: Fleet | None) -> None:
+        """Keep which digest each image of a new fleet resolved to, for DeployedImages."""
+        for variant in fleet.variants if fleet is not None else ():
+            assert fleet is not None
+            container = container_of(self.engine.model_members(variant.definition["ModelName"]))
+            uri = container.get("Image", "")
+            image = self.checks.image(uri)
+            if image is not None:
+                repository = uri.partition("@")[0].rpartition(":")[0] or uri
+                self._images[(fleet.fleet_id, variant.name)] = [
+                    {
+                        "SpecifiedImage": uri,
+                        "ResolvedImage": f"{repository}@{image.digest}",
+                        "ResolutionTime": self.engine.clock.now(),
+                    }
+                ]
+
+
+def _retained(
+    endpoint: Endpoint, asked: Mapping[str, Any]
+) -> tuple[dict[str, int], dict[str, float]]:
+    """Return the counts and weights an update keeps from the running variants."""
+    if not asked.get("RetainAllVariantProperties") or endpoint.live is None:
+        return {}, {}
+    excluded = {
+        entry["VariantPropertyType"] for entry in asked.get("ExcludeRetainedVariantProperties", ())
+    }
+    counts = {} if "DesiredInstanceCount" in excluded else endpoint.live.desired_counts
+    weights = {v.name: v.desired_weight for v in endpoint.live.variants}
+    return counts, {} if "DesiredWeight" in excluded else weights
+
+
+def _wanted(variant: Variant, entry: Mapping[str, Any]) -> Variant:
+    return replace(
+        variant,
+        desired_count=entry.get("DesiredInstanceCount", variant.desired_count),
+        desired_weight=entry.get("DesiredWeight", variant.desired_weight),
+    )
+
+
+def _instance_types(config: Entry) -> dict[str, Any]:
+    return {v["VariantName"]: v.get("InstanceType") for v in config.members["ProductionVariants"]}
+
+
+def is_in_progress(error: ApiError) -> bool:
+    """Tell whether a refusal only says that another change is under way."""
+    return error.message.startswith("Cannot update in-progress endpoint")

@@ -1,0 +1,203 @@
+"""An endpoint and its deployment as frozen values; nothing here knows of processes or clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from rehearsal.cloud.hosting.rollout import Bake, Counts, Shift, Side, Step
+
+
+class Status(StrEnum):
+    """EndpointStatus, in SageMaker's words; ABSENT is ours, for after the deletion."""
+
+    CREATING = "Creating"
+    IN_SERVICE = "InService"
+    UPDATING = "Updating"
+    SYSTEM_UPDATING = "SystemUpdating"
+    ROLLING_BACK = "RollingBack"
+    OUT_OF_SERVICE = "OutOfService"
+    DELETING = "Deleting"
+    FAILED = "Failed"
+    UPDATE_ROLLBACK_FAILED = "UpdateRollbackFailed"
+    ABSENT = "Absent"
+
+
+class Kind(StrEnum):
+    """What set a deployment off."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    SCALE = "scale"
+    DELETE = "delete"
+
+
+# Which statuses accept a change; every other one refuses as "in progress".
+ACCEPTING: Mapping[Kind, frozenset[Status]] = {
+    Kind.UPDATE: frozenset({Status.IN_SERVICE, Status.UPDATE_ROLLBACK_FAILED}),
+    Kind.SCALE: frozenset({Status.IN_SERVICE}),
+    Kind.DELETE: frozenset(
+        {
+            Status.IN_SERVICE,
+            Status.FAILED,
+            Status.OUT_OF_SERVICE,
+            Status.UPDATE_ROLLBACK_FAILED,
+        }
+    ),
+}
+# Which statuses answer invocations.
+SERVING = frozenset(
+    {
+        Status.IN_SERVICE,
+        Status.UPDATING,
+        Status.SYSTEM_UPDATING,
+        Status.ROLLING_BACK,
+        Status.UPDATE_ROLLBACK_FAILED,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One production variant of one fleet, as wanted and as targeted right now.
+
+    Args:
+        desired_count: instances the endpoint should end with
+        target_count: instances that should exist at this step
+        desired_weight: weight asked for
+        current_weight: weight in force
+        definition: the ProductionVariant as it was sent
+    """
+
+    name: str
+    desired_count: int
+    target_count: int
+    desired_weight: float
+    current_weight: float
+    definition: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """The instances of one endpoint config within one endpoint."""
+
+    fleet_id: str
+    config_name: str
+    variants: tuple[Variant, ...]
+
+    @property
+    def desired_counts(self) -> dict[str, int]:
+        return {variant.name: variant.desired_count for variant in self.variants}
+
+    @property
+    def target_counts(self) -> dict[str, int]:
+        return {variant.name: variant.target_count for variant in self.variants}
+
+    def variant(self, name: str) -> Variant:
+        """Return the variant of that name; asking for one that isn't there is a defect."""
+        return next(variant for variant in self.variants if variant.name == name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """A plan on its way.
+
+    Args:
+        previous: the live fleet's wanted counts and weights before a scale, put back if it fails
+        deadline: rehearsal time after which the deployment rolls back, or None
+        failure_reason: set once the deployment is rolling back
+    """
+
+    kind: Kind
+    steps: tuple[Step, ...]
+    position: int = 0
+    entered: bool = False
+    started_at: float
+    step_started_at: float
+    alarm_names: tuple[str, ...] = ()
+    timeout_seconds: float | None = None
+    deployment_config: Mapping[str, Any] | None = None
+    previous: Fleet | None = None
+    failure_reason: str | None = None
+
+    @property
+    def step(self) -> Step | None:
+        return self.steps[self.position] if self.position < len(self.steps) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """One endpoint, between two changes of state.
+
+    Args:
+        config_name: what Describe names: the old config until an update has succeeded
+        live: the blue fleet; None before a first deployment succeeded
+        pending: the green fleet of a deployment under way
+        shift: where traffic goes while there are two fleets
+    """
+
+    name: str
+    arn: str
+    status: Status
+    config_name: str
+    creation_time: float
+    last_modified_time: float
+    live: Fleet | None = None
+    pending: Fleet | None = None
+    shift: Shift | None = None
+    deployment: Deployment | None = None
+    failure_reason: str | None = None
+    last_deployment_config: Mapping[str, Any] | None = None
+
+    def fleet(self, side: Side) -> Fleet | None:
+        """Return the fleet on a side."""
+        return self.live if side is Side.BLUE else self.pending
+
+    @property
+    def green_shares(self) -> dict[str, float]:
+        """Traffic fraction 0..1 of the green fleet, per variant."""
+        if self.pending is None:
+            return {}
+        if self.shift is None:
+            return dict.fromkeys(self.pending.desired_counts, 0.0)
+        if self.shift.full:
+            return dict.fromkeys(self.pending.desired_counts, 1.0)
+        return {
+            name: self.shift.green_active.get(name, 0) / count if count else 0.0
+            for name, count in self.pending.desired_counts.items()
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetView:
+    """What can be seen of a fleet's real instances.
+
+    Args:
+        healthy: instances that answer pings, per variant
+        existing: instances whose process may still run, per variant
+        failure: why instances could not be launched, once that is certain
+    """
+
+    healthy: Counts = field(default_factory=dict)
+    existing: Counts = field(default_factory=dict)
+    failure: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """Everything a decision may look at."""
+
+    now: float
+    fleets: Mapping[str, FleetView] = field(default_factory=dict)
+    alarms_in_alarm: frozenset[str] = frozenset()
+
+    def view(self, fleet: Fleet | None) -> FleetView:
+        """Return the view of a fleet; an unknown fleet has no instances."""
+        return self.fleets.get(fleet.fleet_id, FleetView()) if fleet is not None else FleetView()
+
+
+def is_baking(endpoint: Endpoint) -> bool:
+    """Tell whether the endpoint's alarms are being watched at this moment."""
+    return endpoint.deployment is not None and isinstance(endpoint.deployment.step, Bake)

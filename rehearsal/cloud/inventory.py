@@ -1,0 +1,71 @@
+"""Everything that exists in the rehearsal cloud now, over all services a program uses.
+
+Left out, as on AWS they outlive what made them: log groups of deleted endpoints, and KMS keys
+that wait for their deletion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rehearsal.cloud.hosting.engine import Engine
+from rehearsal.cloud.scaling.api import ScalingApi
+from rehearsal.cloud.services import backend
+
+Resource = dict[str, str]
+
+
+def inventory(engine: Engine, scaling: ScalingApi, account_id: str, region: str) -> list[Resource]:
+    """Return one entry per resource: service, type, name."""
+    with engine.lock:
+        return [
+            *_hosting(engine, scaling),
+            *_cloudwatch(engine),
+            *_storage(account_id, region),
+            *_identity(account_id, region),
+            *_messages(account_id, region),
+        ]
+
+
+def _hosting(engine: Engine, scaling: ScalingApi) -> Iterator[Resource]:
+    for name in engine.endpoints:
+        yield _resource("sagemaker", "endpoint", name)
+    for name in engine.catalog.configs:
+        yield _resource("sagemaker", "endpoint-config", name)
+    for name in engine.catalog.models:
+        yield _resource("sagemaker", "model", name)
+    for target in scaling.targets.values():
+        yield _resource("application-autoscaling", "scalable-target", target.resource_id)
+    for policy in scaling.policies.values():
+        yield _resource("application-autoscaling", "scaling-policy", policy.name)
+
+
+def _cloudwatch(engine: Engine) -> Iterator[Resource]:
+    for name in engine.cloudwatch.alarms:
+        yield _resource("cloudwatch", "alarm", name)
+    for name in engine.cloudwatch.dashboards:
+        yield _resource("cloudwatch", "dashboard", name)
+
+
+def _storage(account_id: str, region: str) -> Iterator[Resource]:
+    for name in backend("s3", account_id, region).buckets:
+        yield _resource("s3", "bucket", name)
+    for name in backend("ecr", account_id, region).repositories:
+        yield _resource("ecr", "repository", name)
+
+
+def _identity(account_id: str, region: str) -> Iterator[Resource]:
+    for role in backend("iam", account_id, region).get_roles():
+        yield _resource("iam", "role", role.name)
+    for key_id, key in backend("kms", account_id, region).keys.items():
+        if key.key_manager == "CUSTOMER" and key.key_state != "PendingDeletion":
+            yield _resource("kms", "key", key_id)
+
+
+def _messages(account_id: str, region: str) -> Iterator[Resource]:
+    for arn in backend("sns", account_id, region).topics:
+        yield _resource("sns", "topic", arn.rpartition(":")[2])
+
+
+def _resource(service: str, kind: str, name: str) -> Resource:
+    return {"service": service, "type": kind, "name": name}

@@ -1,0 +1,1 @@
+"""The SageMaker runtime: which instance answers an invocation, and how."""

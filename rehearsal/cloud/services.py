@@ -1,0 +1,136 @@
+"""The other AWS services, moto's, as the hosting part needs them - called in process."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from moto.backends import get_backend
+from moto.iam.exceptions import NotFoundException
+
+from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.fleets.images import Image, ImageStore
+from rehearsal.cloud.fleets.instance import Instance
+
+SAGEMAKER_PRINCIPAL = "sagemaker.amazonaws.com"
+# moto keeps log events in memory; a chatty server must not fill it.
+MAXIMUM_LINES_PER_STREAM = 10_000
+# Services whose state one rehearsal owns; moto's backends live as long as the process.
+OWNED_SERVICES = (
+    "s3",
+    "ecr",
+    "iam",
+    "sts",
+    "kms",
+    "sns",
+    "sqs",
+    "logs",
+    "cloudwatch",
+    "application-autoscaling",
+    "sagemaker",
+)
+GLOBAL_SERVICES = frozenset({"s3", "iam", "sts"})
+
+
+def backend(service: str, account_id: str, region: str) -> Any:
+    """Return moto's backend of a service."""
+    regions = get_backend(service)[account_id]
+    return regions["aws" if service in GLOBAL_SERVICES else region]
+
+
+def reset_backends() -> None:
+    """Forget what an earlier rehearsal of this process left in moto."""
+    for service in OWNED_SERVICES:
+        get_backend(service).reset()
+
+
+class Objects:
+    """S3 objects by bucket and key."""
+
+    def __init__(self, account_id: str) -> None:
+        self._account_id = account_id
+
+    def read(self, bucket: str, key: str) -> bytes | None:
+        s3 = backend("s3", self._account_id, "aws")
+        if bucket not in s3.buckets:
+            return None
+        found = s3.get_object(bucket, key)
+        return None if found is None else bytes(found.value)
+
+
+class ServiceChecks:
+    """What hosting asks of IAM and ECR."""
+
+    def __init__(self, account_id: str, region: str, images: ImageStore) -> None:
+        self._account_id = account_id
+        self._region = region
+        self._images = images
+
+    def role_problem(self, role_arn: str) -> str | None:
+        """Return why SageMaker can't assume a role: it isn't there, or doesn't trust it."""
+        iam = backend("iam", self._account_id, "aws")
+        try:
+            role = iam.get_role_by_arn(role_arn)
+        except NotFoundException:
+            return f"role {role_arn} does not exist"
+        document = json.loads(role.assume_role_policy_document)
+        if trusts(document, SAGEMAKER_PRINCIPAL):
+            return None
+        return f"role {role_arn} does not trust {SAGEMAKER_PRINCIPAL}"
+
+    def image(self, uri: str) -> Image | None:
+        return self._images.resolve(uri)
+
+
+def trusts(document: dict[str, Any], principal: str) -> bool:
+    """Tell whether a trust policy allows a service to assume the role."""
+    statements = document.get("Statement", [])
+    for statement in [statements] if isinstance(statements, dict) else statements:
+        if statement.get("Effect") != "Allow":
+            continue
+        named = statement.get("Principal", {})
+        services = named.get("Service", []) if isinstance(named, dict) else named
+        listed = [services] if isinstance(services, str) else services
+        if principal in listed or "*" in listed:
+            return True
+    return False
+
+
+class InstanceLogs:
+    """Instances' output, in CloudWatch Logs groups and in files."""
+
+    def __init__(self, clock: Clock, directory: Path, account_id: str, region: str) -> None:
+        self._clock = clock
+        self._directory = directory
+        self._account_id = account_id
+        self._region = region
+        self._lock = threading.Lock()
+        self._lines: Counter[str] = Counter()
+
+    def write(self, instance: Instance, line: str) -> None:
+        """Append one line to the instance's stream; beyond the bound lines are dropped."""
+        group_name = f"/aws/sagemaker/Endpoints/{instance.spec.endpoint_name}"
+        stream = instance.spec.log_stream
+        with self._lock:
+            self._lines[stream] += 1
+            if self._lines[stream] > MAXIMUM_LINES_PER_STREAM:
+                return
+            if self._lines[stream] == MAXIMUM_LINES_PER_STREAM:
+                line = f"the rehearsal cloud keeps {MAXIMUM_LINES_PER_STREAM} lines of a stream"
+            logs = backend("logs", self._account_id, self._region)
+            if group_name not in logs.groups:
+                logs.create_log_group(group_name, {})
+            logs.ensure_log_stream(group_name, stream)
+            # The group's own method: the backend's refuses times far from the wall's.
+            event = {"timestamp": int(self._clock.now() * 1000), "message": line}
+            logs.groups[group_name].put_log_events(stream, [event])
+            self._append(instance, line)
+
+    def _append(self, instance: Instance, line: str) -> None:
+        path = self._directory / instance.spec.endpoint_name / f"{instance.spec.log_stream}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")

@@ -1,0 +1,60 @@
+"""A model server of a few lines; environment variables make it misbehave.
+
+TINY_NAME     what /invocations answers with
+TINY_STATUS   status of every invocation
+TINY_PING     status of /ping
+TINY_EXIT     exit at once with this code
+TINY_DELAY    seconds to wait before an answer
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Head and body go out as one segment; else each answer waits for a delayed acknowledgement.
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        self._answer(int(os.environ.get("TINY_PING", "200")), b"")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        time.sleep(float(os.environ.get("TINY_DELAY", "0")))
+        files = sorted(path.name for path in Path(os.environ["SM_MODEL_DIR"]).iterdir())
+        answer = {
+            "name": os.environ.get("TINY_NAME", "tiny"),
+            "pid": os.getpid(),
+            "files": files,
+            "length": len(body),
+            "content_type": self.headers.get("Content-Type"),
+            "attributes": self.headers.get("X-Amzn-SageMaker-Custom-Attributes"),
+        }
+        self._answer(int(os.environ.get("TINY_STATUS", "200")), json.dumps(answer).encode())
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("X-Amzn-SageMaker-Custom-Attributes", "from-tiny")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        print(format % args)
+
+
+if __name__ == "__main__":
+    if "TINY_EXIT" in os.environ:
+        print("exiting as told")
+        sys.exit(int(os.environ["TINY_EXIT"]))
+    port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
+    print(f"serving {sys.argv[1:]} on {port}")
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
