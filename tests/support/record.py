@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios; all when left out")
     parser.add_argument("--pulumi", default="pulumi", help="the official CLI (default: on PATH)")
     parser.add_argument("--once", action="store_true", help="skip the second, checking run")
+    parser.add_argument("--check", action="store_true", help="compare only, write nothing")
     arguments = parser.parse_args()
     found = shutil.which(arguments.pulumi)
     if found is None:
@@ -44,8 +45,9 @@ def main() -> int:
         print(f"no scenario {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 1
     chosen = arguments.names if arguments.names else list(known)
-    unsteady = [name for name in chosen if not record(known[name], found, once=arguments.once)]
-    return 1 if unsteady else 0
+    if arguments.check:
+        return 0 if all([still_holds(known[name], found) for name in chosen]) else 1
+    return 0 if all([record(known[name], found, once=arguments.once) for name in chosen]) else 1
 
 
 def record(scenario: Scenario, pulumi: str, *, once: bool) -> bool:
@@ -61,8 +63,16 @@ def record(scenario: Scenario, pulumi: str, *, once: bool) -> bool:
         return False
     RECORDINGS.mkdir(exist_ok=True)
     (RECORDINGS / f"{scenario.name}.json").write_text(pretty(runs[0]) + "\n", encoding="utf-8")
-    print(f"recorded {scenario.name}")
+    print(f"recorded {scenario.name}", flush=True)
     return True
+
+
+def still_holds(scenario: Scenario, pulumi: str) -> bool:
+    """Whether the official CLI does what the recording says; differences are printed."""
+    found = differences(recorded(scenario.name), official_run(scenario, pulumi))
+    print("differs" if found else "holds", scenario.name, flush=True)
+    print(*found, sep="\n", end="", flush=True)
+    return not found
 
 
 def official_run(scenario: Scenario, pulumi: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import socket
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -22,8 +23,9 @@ DURATION = re.compile(r"\b\d+(\.\d+)?(s|ms|m\d+s)\b")
 TRACEBACK = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t]+.*\n)+")
 VERSION = re.compile(r"\bv?3\.\d+\.\d+(-[\w.+-]+)?")
 LOOPBACK = re.compile(r"127\.0\.0\.1:\d+")
-# Where a program's source line made a resource; no step depends on it.
-DROPPED = ("sourcePosition", "stackTrace")
+# Where in the program a resource was made, and, in a history record or a preview, the machine, the
+# versions and how long it took: no step depends on them.
+DROPPED = ("sourcePosition", "stackTrace", "environment", "duration")
 TIMES = ("created", "modified")
 
 
@@ -53,6 +55,7 @@ class Normaliser:
             (str(root.resolve()), "<sandbox>"),
             (str(root), "<sandbox>"),
             (prefix, "<venv>"),
+            (f'"{socket.gethostname()}"', '"<host>"'),
         )
         self._passphrase = passphrase
 
@@ -72,7 +75,11 @@ class Normaliser:
     def value(self, value: Any) -> Any:
         """A JSON value with every text in it normalised."""
         if isinstance(value, Mapping):
-            return {self.text(key): self.value(member) for key, member in value.items()}
+            return {
+                self.text(key): self.value(member)
+                for key, member in value.items()
+                if key not in DROPPED
+            }
         if isinstance(value, list):
             return [self.value(item) for item in value]
         return self.text(value) if isinstance(value, str) else value
@@ -120,9 +127,16 @@ class Normaliser:
         """What a history record says, without times and facts of the machine."""
         names = ("kind", "result", "message", "resourceChanges")
         kept = {name: self.value(record[name]) for name in names if record.get(name)}
-        config = {key: "<secure>" if isinstance(value, Mapping) and "secure" in value else value
-                  for key, value in record.get("config", {}).items()}  # fmt: skip
+        config = _without_ciphertexts(record.get("config", {}))
         return kept | ({"config": config} if config else {})
+
+
+def _without_ciphertexts(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if set(value) == {"secure"}:
+            return "<secure>"
+        return {key: _without_ciphertexts(member) for key, member in value.items()}
+    return [_without_ciphertexts(item) for item in value] if isinstance(value, list) else value
 
 
 def first_order_problem(resources: Iterable[Mapping[str, Any]]) -> str | None:

@@ -130,7 +130,7 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        return plugin.PluginInfo(version="1.0.0")
+        return plugin.PluginInfo(version="9.0.0")
 
     def GetSchema(self, request: Any, context: Any) -> Any:
         return wire.GetSchemaResponse(schema='{"name": "test", "version": "1.0.0"}')

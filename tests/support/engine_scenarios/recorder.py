@@ -11,12 +11,20 @@ from typing import Any
 from tests.support.engine_scenarios.eventlog import told_by_events
 from tests.support.engine_scenarios.normal import Normaliser, short_urn
 from tests.support.engine_scenarios.provider import Call, Fault
-from tests.support.engine_scenarios.sandbox import PASSPHRASE, SALT, Finished, Sandbox, open_sandbox
+from tests.support.engine_scenarios.sandbox import (
+    PASSPHRASE,
+    PROJECT,
+    SALT,
+    Finished,
+    Sandbox,
+    open_sandbox,
+)
 from tests.support.engine_scenarios.scenario import (
     STACK,
     Capture,
     Drift,
     EditExport,
+    EditState,
     Exists,
     Pulumi,
     Scenario,
@@ -36,14 +44,17 @@ def run_scenario(
         The recording: the name, the story, and one entry per `pulumi` command.
     """
     sandbox = open_sandbox(root, pulumi, variables)
-    runner = _Runner(sandbox)
     try:
         sandbox.add_project()
         if scenario.seeded:
             sandbox.add_stack()
+        runner = _Runner(sandbox)
         commands = [entry for step in scenario.steps for entry in runner.take(step)]
     finally:
         sandbox.provider.stop()
+    if not scenario.ordered:
+        for command in commands:
+            command.get("changed", []).sort()
     return {"scenario": scenario.name, "story": scenario.story, "commands": commands}
 
 
@@ -56,6 +67,7 @@ class _Runner:
         self.states: dict[str, Any] = {}
         self.histories: set[Path] = set()
         self.number = 0
+        self.changed_states()
 
     def take(self, step: Any) -> list[dict[str, Any]]:
         world = self.sandbox.provider.world
@@ -74,6 +86,11 @@ class _Runner:
                 del world.things[identity]
             case Exists(identity=identity, inputs=inputs):
                 self.sandbox.put(identity, inputs)
+            case EditState(members=members):
+                path = self.sandbox.state / ".pulumi" / "stacks" / PROJECT / f"{STACK}.json"
+                document = json.loads(path.read_text())
+                document["checkpoint"]["latest"].update(members)
+                path.write_text(json.dumps(document))
             case EditExport(path=path, old=old, new=new):
                 target = self.sandbox.root / path
                 target.write_text(target.read_text().replace(old, new))
@@ -84,9 +101,11 @@ class _Runner:
     def command(self, step: Pulumi) -> dict[str, Any]:
         self.number += 1
         log = self.sandbox.root / f"events-{self.number}.jsonl"
-        argv = [*step.argv, "--non-interactive"]
+        end = step.argv.index("--") if "--" in step.argv else len(step.argv)
+        argv = [*step.argv[:end], "--non-interactive"]
         argv += ["--stack", STACK] if step.stack else []
         argv += ["--event-log", str(log)] if step.events else []
+        argv += step.argv[end:]
         world = self.sandbox.provider.world
         world.calls.clear()
         done = self.sandbox.run(

@@ -85,7 +85,14 @@ class EditExport:
     new: str
 
 
-Step = Pulumi | Write | Drift | Vanish | Exists | EditExport | Fault
+@dataclass(frozen=True, kw_only=True)
+class EditState:
+    """Set members of the stack's deployment in its state file, as a killed engine may."""
+
+    members: Mapping[str, Any]
+
+
+Step = Pulumi | Write | Drift | Vanish | Exists | EditExport | EditState | Fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +104,15 @@ class Scenario:
         story: one sentence on what it shows.
         steps: in order.
         seeded: whether the stack exists, empty, before the first step.
+        ordered: whether the order of all changes is compared; False where independent resources
+            may change in any order.
     """
 
     name: str
     story: str
     steps: tuple[Step, ...]
     seeded: bool = True
+    ordered: bool = True
 
 
 def program(text: str, *, folder: str = "project") -> Write:

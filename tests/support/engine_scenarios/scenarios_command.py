@@ -6,6 +6,7 @@ import json
 
 from tests.support.engine_scenarios.scenario import (
     EditExport,
+    EditState,
     Scenario,
     Write,
     destroy,
@@ -13,6 +14,7 @@ from tests.support.engine_scenarios.scenario import (
     preview,
     program,
     quiet,
+    refresh,
     text,
     up,
 )
@@ -21,10 +23,18 @@ LOCK = json.dumps(
     {"pid": 1, "username": "someone", "hostname": "elsewhere", "timestamp": "2026-01-01T00:00:00Z"}
 )
 LOCK_PATH = "state/.pulumi/locks/organization/p/dev/6a2f41a3-0000-4000-8000-000000000000.json"
-PENDING = (
-    '"pending_operations": [{"type": "creating", "resource": {"custom": true, '
-    '"type": "test:index:Thing", "urn": "urn:pulumi:dev::p::test:index:Thing::b"}}], "metadata": {}'
-)
+PENDING = {
+    "type": "creating",
+    "resource": {
+        "urn": "urn:pulumi:dev::p::test:index:Thing::b",
+        "custom": True,
+        "type": "test:index:Thing",
+    },
+}
+SECRET_PAIR = """
+a = Thing("a", value=Output.secret("x"), plain=1)
+b = Thing("b", value=a.name)
+"""
 THING = 'a = Thing("a", value=1)\nexport("shout", a.shout)'
 
 SCENARIOS = (
@@ -142,16 +152,14 @@ SCENARIOS = (
         steps=(
             program(THING),
             up(),
-            quiet("stack", "export", "--file", "../state.json"),
-            EditExport(
-                path="state.json",
-                old='"metadata": {}',
-                new=PENDING,
-            ),
-            quiet("stack", "import", "--file", "../state.json"),
+            EditState(members={"pending_operations": [PENDING]}),
             preview(),
+            quiet("stack", "export", "--file", "../state.json"),
             up(),
+            EditState(members={"pending_operations": [PENDING]}),
+            refresh(),
             destroy(),
+            quiet("stack", "import", "--file", "../state.json"),
         ),
     ),
     Scenario(
@@ -183,10 +191,10 @@ SCENARIOS = (
         name="preview_json",
         story="preview --json prints one document of steps.",
         steps=(
-            program('a = Thing("a", value=1)\nb = Thing("b", value=Output.secret("x"))'),
+            program(SECRET_PAIR),
             json_of("preview", "--json"),
             up(),
-            program('a = Thing("a", value=2)\nb = Thing("b", value=Output.secret("x"), fixed=1)'),
+            program(SECRET_PAIR.replace("plain=1", "plain=2, fixed=1")),
             json_of("preview", "--json"),
         ),
     ),

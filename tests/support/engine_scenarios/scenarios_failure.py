@@ -37,6 +37,7 @@ SCENARIOS = (
     Scenario(
         name="failed_update",
         story="An update that fails keeps the old state of its resource, and nothing is deleted.",
+        ordered=False,
         steps=(
             program(TRIO + 'Thing("gone", value=1)\n'),
             up(),
@@ -113,6 +114,7 @@ SCENARIOS = (
     Scenario(
         name="program_raises",
         story="A program that raises keeps what was made and exported before; nothing is deleted.",
+        ordered=False,
         steps=(
             program('a = Thing("a", value=1)\nexport("a", "kept")\nThing("old", value=1)'),
             up(),

@@ -23,7 +23,7 @@ export("table", {"names": [a.name, b.name], "serial": a.serial})
 
 COMPONENT = """
 group = Group("group")
-inner = Group("inner", ResourceOptions(parent=group), token="my:index:Inner")
+inner = Group("inner", ResourceOptions(parent=group), kind="my:index:Inner")
 a = Thing("a", ResourceOptions(parent=inner), value="one")
 b = Thing("b", ResourceOptions(parent=group, depends_on=[inner]), value="SECOND")
 inner.register_outputs({"shout": a.shout})
@@ -190,6 +190,7 @@ SCENARIOS = (
     Scenario(
         name="default_provider_config",
         story="Package configuration and the resource's version make the default provider.",
+        ordered=False,
         steps=(
             Write(
                 path="project/Pulumi.dev.yaml",
@@ -221,12 +222,12 @@ SCENARIOS = (
         name="detailed_diff",
         story="A detailed diff says per property what an update or a replacement is for.",
         steps=(
-            program('Thing("a", token="test:index:Detailed", value=1, other=1)'),
+            program('Thing("a", kind="test:index:Detailed", value=1, other=1)'),
             up(),
-            program('Thing("a", token="test:index:Detailed", value=2, extra=1)'),
+            program('Thing("a", kind="test:index:Detailed", value=2, extra=1)'),
             preview(),
             up(),
-            program('Thing("a", token="test:index:Detailed", value=2, extra=1, fixed=1)'),
+            program('Thing("a", kind="test:index:Detailed", value=2, extra=1, fixed=1)'),
             up(),
         ),
     ),

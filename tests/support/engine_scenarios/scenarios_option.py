@@ -17,13 +17,14 @@ a = Thing("renamed", ResourceOptions(aliases=[pulumi.Alias(name="a")]), value=1)
 top = pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)
 b = Thing("b", ResourceOptions(parent=group, aliases=[top]), value=a.shout)
 plain = pulumi.Alias(type_="test:index:Thing")
-c = Thing("c", ResourceOptions(aliases=[plain]), token="test:index:Detailed", value=2)
+c = Thing("c", ResourceOptions(aliases=[plain]), kind="test:index:Detailed", value=2)
 """
 
 SCENARIOS = (
     Scenario(
         name="protect_delete",
         story="A protected resource is neither dropped nor destroyed; unprotected, it is.",
+        ordered=False,
         steps=(
             program('Thing("a", ResourceOptions(protect=True), value=1)\nThing("b", value=1)'),
             up(),
@@ -50,6 +51,7 @@ SCENARIOS = (
     Scenario(
         name="protect_inherited",
         story="Children of a protected component are protected.",
+        ordered=False,
         steps=(
             program(
                 'group = Group("group", ResourceOptions(protect=True))\n'
@@ -93,6 +95,7 @@ SCENARIOS = (
     Scenario(
         name="retain_on_delete",
         story="A retained resource leaves the state without a delete, replaced or dropped.",
+        ordered=False,
         steps=(
             program(
                 'Thing("a", ResourceOptions(retain_on_delete=True), fixed=1)\nThing("b", value=1)'
@@ -142,6 +145,7 @@ SCENARIOS = (
     Scenario(
         name="aliases",
         story="A renamed, a reparented and a retyped resource keep their history.",
+        ordered=False,
         steps=(
             program("""
             a = Thing("a", value=1)
@@ -158,6 +162,7 @@ SCENARIOS = (
     Scenario(
         name="alias_component",
         story="A renamed component brings its children along.",
+        ordered=False,
         steps=(
             program("""
             group = Group("group")

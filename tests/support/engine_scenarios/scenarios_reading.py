@@ -76,6 +76,7 @@ SCENARIOS = (
     Scenario(
         name="stack_reference",
         story="One stack reads the outputs of another, secrets included.",
+        ordered=False,
         steps=(
             program(PRODUCER, folder="base"),
             in_base(up()),

@@ -27,6 +27,7 @@ SCENARIOS = (
     Scenario(
         name="secrets",
         story="Secrets stay secret from configuration through inputs and outputs into state.",
+        ordered=False,
         steps=(
             program(SECRETS),
             quiet("config", "set", "--secret", "key", "hush"),
@@ -61,7 +62,7 @@ SCENARIOS = (
         name="wrong_passphrase",
         story="The wrong passphrase, and none, stop an operation before it starts.",
         steps=(
-            program('Thing("a", value=Output.secret("x"))'),
+            program('export("hidden", Output.secret("x"))'),
             up(),
             quiet(
                 "up", "--yes", "--skip-preview", environment={"PULUMI_CONFIG_PASSPHRASE": "wrong"}

@@ -17,10 +17,10 @@ class Thing(pulumi.CustomResource):
         self,
         name: str,
         opts: pulumi.ResourceOptions | None = None,
-        token: str = "test:index:Thing",
+        kind: str = "test:index:Thing",
         **properties: Any,
     ) -> None:
-        super().__init__(token, name, dict.fromkeys(COMPUTED) | properties, opts)
+        super().__init__(kind, name, dict.fromkeys(COMPUTED) | properties, opts)
 
 
 class Region(pulumi.ProviderResource):
@@ -36,6 +36,6 @@ class Group(pulumi.ComponentResource):
     """A component that holds things."""
 
     def __init__(
-        self, name: str, opts: pulumi.ResourceOptions | None = None, token: str = "my:index:Group"
+        self, name: str, opts: pulumi.ResourceOptions | None = None, kind: str = "my:index:Group"
     ) -> None:
-        super().__init__(token, name, None, opts)
+        super().__init__(kind, name, None, opts)
