@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rehearsal.engine.errors import not_supported
+from rehearsal.engine.program import InlineProgram, LocalProgram
 from rehearsal.engine.state import Deployment
 
+Program = LocalProgram | InlineProgram
 Kind = Literal["update", "preview", "refresh", "destroy", "preview-refresh", "preview-destroy"]
 
 
@@ -63,5 +66,52 @@ def run_operation(
     read_stack: Callable[[str], Deployment | None],
     cancel: threading.Event,
 ) -> Result:
-    """Run one operation and report every event from `preludeEvent` to `cancelEvent`."""
-    raise NotImplementedError
+    """Run one operation and report every event from `preludeEvent` to `cancelEvent`.
+
+    Args:
+        target: the project and stack.
+        options: what was asked.
+        deployment: the state before; it is not changed.
+        save: stores a state, called before each call to a provider and after each step; None for previews.
+        emit: takes one event payload, from any thread, one at a time.
+        read_stack: returns another stack's state by its full name, or None.
+        cancel: once set, no new step starts; what runs is asked to stop, and waited for.
+
+    Raises:
+        EngineError: an option is not supported, or the program can't be started.
+    """
+    _refuse(options)
+    dry_run = options.kind.startswith("preview")
+    program: Program | None = None
+    if options.kind in ("update", "preview"):
+        # Started first of all: its imports take longer than everything the engine does until it is needed.
+        kind = LocalProgram if options.client is None else InlineProgram
+        program = kind(target, options, dry_run=dry_run)
+    try:
+        from rehearsal.engine.conductor import Conductor
+
+        conductor = Conductor(
+            target=target,
+            options=options,
+            deployment=deployment,
+            save=None if dry_run else save,
+            emit=emit,
+            read_stack=read_stack,
+        )
+        return conductor.conduct(program, cancel)
+    finally:
+        if program is not None:
+            program.close()
+
+
+def _refuse(options: Options) -> None:
+    refused = {
+        "--target": bool(options.targets),
+        "--target-dependents": options.target_dependents,
+        "--run-program": options.run_program,
+    }
+    for flag, given in refused.items():
+        if given:
+            raise not_supported(flag)
+    if options.exclude_protected and not options.kind.endswith("destroy"):
+        raise not_supported(f"--exclude-protected of {options.kind}")

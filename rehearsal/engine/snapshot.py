@@ -1,0 +1,154 @@
+"""The state while an operation runs: saved whole before each call to a provider and after each step.
+
+The resources of this run come first, in the order they were done, so that what a resource needs precedes it;
+the old ones that were not touched follow in their old order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from rehearsal.engine.diff import equal
+from rehearsal.engine.state import Deployment, PendingOperation, Resource
+
+_COMPARED = (
+    "urn",
+    "type",
+    "custom",
+    "custom_timeouts",
+    "retain_on_delete",
+    "provider",
+    "parent",
+    "deleted_with",
+    "replace_with",
+    "protect",
+)
+
+
+class Snapshot:
+    """What is known to exist, at every moment of an operation."""
+
+    def __init__(self, base: Deployment, save: Callable[[Deployment], None] | None) -> None:
+        self.base = list(base.resources)
+        self._metadata = base.metadata
+        self._save = save
+        self._new: list[Resource] = []
+        self._done: set[int] = set()
+        # A create that never ended needs a person's decision; every other one is settled by the next look.
+        self._left_over = [p for p in base.pending_operations if p.type == "creating"]
+        self._pending: list[PendingOperation] = []
+        self._renamed: dict[str, str] = {}
+        self._lock = threading.RLock()
+
+    def forget_pending_creates(self) -> None:
+        """Drop the creates that an earlier operation never ended."""
+        self._left_over = []
+
+    def rename(self, old_urn: str, new_urn: str) -> None:
+        """Have every reference to the old URN point to the new one from now on."""
+        with self._lock:
+            self._renamed[old_urn] = new_urn
+
+    def begin(self, state: Resource, kind: str) -> None:
+        """Record that a provider is about to be called for a resource."""
+        with self._lock:
+            self._pending.append(PendingOperation(resource=replace(state), type=kind))
+            self.write()
+
+    def end(self, urn: str, kind: str) -> None:
+        """Forget the pending call for a resource; the caller saves."""
+        with self._lock:
+            for index, pending in enumerate(self._pending):
+                if pending.resource.urn == urn and pending.type == kind:
+                    del self._pending[index]
+                    return
+
+    def remove(self, old: Resource) -> None:
+        """Let an old state go."""
+        with self._lock:
+            self._done.add(id(old))
+            self._new = [state for state in self._new if state is not old]
+
+    def add(self, new: Resource) -> None:
+        """Take a state of this run in."""
+        with self._lock:
+            self._new.append(new)
+
+    def rebase(self, resources: list[Resource]) -> None:
+        """Replace all old states, as a refresh does, and save."""
+        with self._lock:
+            self.base = resources
+            self.write()
+
+    def write(self) -> None:
+        """Save what is known now."""
+        with self._lock:
+            if self._save is not None:
+                self._save(self.deployment())
+
+    def deployment(self) -> Deployment:
+        """Return what is known now."""
+        with self._lock:
+            old = [state for state in self.base if id(state) not in self._done]
+            pending = [
+                replace(operation, resource=self._renewed(operation.resource))
+                for operation in self._pending
+            ]
+            return Deployment(
+                resources=[self._renewed(state) for state in (*self._new, *old)],
+                pending_operations=[*self._left_over, *pending],
+                metadata=self._metadata,
+            )
+
+    def _renewed(self, state: Resource) -> Resource:
+        if not self._renamed:
+            return replace(state, aliases=[])
+
+        def urn(text: str) -> str:
+            return self._renamed.get(text, text)
+
+        provider_urn, separator, identifier = state.provider.rpartition("::")
+        return replace(
+            state,
+            aliases=[],
+            parent=urn(state.parent),
+            deleted_with=urn(state.deleted_with),
+            provider=f"{urn(provider_urn)}{separator}{identifier}",
+            dependencies=[urn(item) for item in state.dependencies],
+            property_dependencies={
+                key: [urn(item) for item in items]
+                for key, items in state.property_dependencies.items()
+            },
+        )
+
+
+def must_write(old: Resource, new: Resource) -> bool:
+    """Say whether an unchanged resource still has something new to save."""
+    if any(getattr(old, name) != getattr(new, name) for name in _COMPARED):
+        return True
+    if sorted(old.dependencies) != sorted(new.dependencies):
+        return True
+    return not (equal(old.inputs, new.inputs) and equal(old.outputs, new.outputs))
+
+
+def without_dangling(resources: list[Resource]) -> list[Resource]:
+    """Drop references to resources that are no longer there, as after a refresh that found some gone."""
+    there = {resource.urn for resource in resources}
+    kept = []
+    for resource in resources:
+        changes: dict[str, object] = {}
+        if any(urn not in there for urn in resource.dependencies):
+            changes["dependencies"] = [urn for urn in resource.dependencies if urn in there]
+        if any(
+            urn not in there for urns in resource.property_dependencies.values() for urn in urns
+        ):
+            changes["property_dependencies"] = {
+                key: [urn for urn in urns if urn in there]
+                for key, urns in resource.property_dependencies.items()
+            }
+        if resource.deleted_with and resource.deleted_with not in there:
+            changes["deleted_with"] = ""
+        kept.append(replace(resource, **changes) if changes else resource)  # type: ignore[arg-type]
+    return kept

@@ -1,0 +1,168 @@
+"""One step of an operation, and the events that tell of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rehearsal.engine.diff import DetailedDiff, equal
+from rehearsal.engine.state import Resource
+from rehearsal.engine.urn import is_default_provider
+from rehearsal.engine.values import SECRET_SIGNATURE, SIGNATURE_KEY, Secret, encode
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+@dataclass(kw_only=True)
+class Step:
+    """A change of one resource: `old` is its state before, `new` after; `op` is Pulumi's word for the change.
+
+    `keys` are the properties that force a replacement, `changed_keys` those that differ. `keeps_old` marks a
+    replacement whose original is deleted at the end; `deletes_first` one whose original goes before.
+    """
+
+    op: str
+    urn: str
+    old: Resource | None = None
+    new: Resource | None = None
+    keys: tuple[str, ...] = ()
+    changed_keys: tuple[str, ...] = ()
+    detailed: DetailedDiff | None = None
+    ignore_changes: tuple[str, ...] = ()
+    random_seed: bytes = b""
+    keeps_old: bool = False
+    deletes_first: bool = False
+
+    @property
+    def state(self) -> Resource:
+        """The state this step is about."""
+        state = self.new if self.new is not None else self.old
+        if state is None:
+            raise AssertionError(
+                f"a {self.op} step of {self.urn} has neither an old nor a new state"
+            )
+        return state
+
+    @property
+    def logical(self) -> bool:
+        """Whether the step counts by itself, or is a physical part of a replacement."""
+        return self.op not in (
+            "create-replacement",
+            "delete-replaced",
+            "read-replacement",
+            "import-replacement",
+            "discard-replaced",
+            "remove-pending-replace",
+            "refresh",
+        )
+
+
+@dataclass(kw_only=True)
+class Reporter:
+    """Turns steps and messages into events, and counts the steps that count."""
+
+    emit: Emit
+    planning: bool
+    counts: dict[str, int] = field(default_factory=dict)
+    errors: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def started(self, step: Step, op: str) -> None:
+        """Tell that a step begins."""
+        self._send("resourcePreEvent", metadata(step, op))
+
+    def outputs(self, step: Step, op: str) -> None:
+        """Tell that a step is done, or that a component's outputs are known."""
+        self._send("resOutputsEvent", metadata(step, op))
+
+    def failed(self, step: Step, status: int) -> None:
+        """Tell that a step failed; `status` is 0 ok, 1 partial failure, 2 unknown."""
+        with self.lock:
+            steps = sum(self.counts.values())
+            content = {"metadata": metadata(step, step.op), "status": status, "steps": steps}
+            self.emit({"resOpFailedEvent": content})
+
+    def count(self, step: Step, op: str) -> None:
+        """Add a step to the summary; default providers are the engine's own affair."""
+        if is_default_provider(step.urn):
+            return
+        if op == "read" and step.old is not None and step.new is not None:
+            op = "" if equal(step.old.outputs, step.new.outputs) else op
+        with self.lock:
+            if op:
+                self.counts[op] = self.counts.get(op, 0) + 1
+
+    def diagnostic(
+        self, message: str, severity: str = "error", urn: str = "", *, stream: int = 0
+    ) -> None:
+        """Tell a person something; errors are remembered."""
+        content: dict[str, Any] = {"urn": urn} if urn else {}
+        if severity in ("error", "warning"):
+            content["prefix"] = f"{severity}: "
+        content |= {"message": message.rstrip("\n") + "\n", "color": "never", "severity": severity}
+        if stream:
+            content["streamID"] = stream
+        with self.lock:
+            if severity == "error":
+                self.errors += 1
+            self.emit({"diagnosticEvent": content})
+
+    def _send(self, kind: str, content: dict[str, Any]) -> None:
+        event = {"metadata": content, "planning": True} if self.planning else {"metadata": content}
+        with self.lock:
+            self.emit({kind: event})
+
+
+def metadata(step: Step, op: str) -> dict[str, Any]:
+    """Write a step as the event log has it (StepEventMetadata)."""
+    state = step.state
+    document: dict[str, Any] = {
+        "op": op,
+        "urn": step.urn,
+        "type": state.type,
+        "old": _state_document(step.old),
+        "new": _state_document(step.new),
+    }
+    if step.keys:
+        document["keys"] = list(step.keys)
+    if step.changed_keys:
+        document["diffs"] = list(step.changed_keys)
+    document["detailedDiff"] = None
+    if step.detailed is not None:
+        document["detailedDiff"] = {
+            path: {"diffKind": kind, "inputDiff": is_input}
+            for path, (kind, is_input) in step.detailed.items()
+        }
+    if step.logical:
+        document["logical"] = True
+    document["provider"] = state.provider
+    return document
+
+
+def _state_document(state: Resource | None) -> dict[str, Any] | None:
+    if state is None:
+        return None
+    document: dict[str, Any] = {
+        "type": state.type,
+        "urn": state.urn,
+        "custom": state.custom,
+        "delete": state.delete,
+        "id": state.id,
+        "parent": state.parent,
+        "protect": state.protect,
+        "taint": state.taint,
+        "external": state.external,
+        "retainOnDelete": state.retain_on_delete,
+        "inputs": encode(state.inputs, secret=_hidden),
+        "outputs": encode(state.outputs, secret=_hidden),
+        "provider": state.provider,
+        "initErrors": state.init_errors,
+    }
+    always = ("type", "urn", "id", "parent", "inputs", "outputs", "provider")
+    return {key: value for key, value in document.items() if value or key in always}
+
+
+def _hidden(_: Secret) -> dict[str, str]:
+    return {SIGNATURE_KEY: SECRET_SIGNATURE, "ciphertext": "[secret]"}
