@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.engine_scenarios.normal import Normaliser, short_urn
+from tests.support.engine_scenarios.normal import Normaliser, settled, short_urn
 
 STEP_EVENTS = {"resourcePreEvent": "pre", "resOutputsEvent": "out", "resOpFailedEvent": "failed"}
 SHOWN_SEVERITIES = ("info", "info#err", "warning", "error")
@@ -41,7 +41,10 @@ def _steps(events: Iterable[Mapping[str, Any]], failed: bool) -> dict[str, list[
             # Whether a program that fails gets as far as the stack's outputs is a race.
             if not (failed and word == "out" and name.startswith(STACK_TYPE)):
                 steps.setdefault(name, []).append(step_words(word, metadata))
-    return dict(sorted(steps.items()))
+    return {
+        name: settled(words, lambda word: "delete" if " delete-replaced " in word else None)
+        for name, words in sorted(steps.items())
+    }
 
 
 def step_words(word: str, metadata: Mapping[str, Any]) -> str:

@@ -7,8 +7,9 @@ import hashlib
 import json
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,20 @@ def first_order_problem(resources: Iterable[Mapping[str, Any]]) -> str | None:
         if resource["type"].startswith("pulumi:providers:"):
             providers.add(f"{urn}::{resource.get('id', '')}")
     return None
+
+
+def settled(items: Iterable[Any], group: Callable[[Any], str | None]) -> list[Any]:
+    """The items, each run of one group sorted: several old copies of a thing go in any order.
+
+    Args:
+        items: in the order they happened.
+        group: the group of an item, None for an item that keeps its place.
+    """
+    ordered: list[Any] = []
+    for name, members in groupby(items, group):
+        run = list(members)
+        ordered += run if name is None else sorted(run, key=json.dumps)
+    return ordered
 
 
 def short_urn(urn: str) -> str:

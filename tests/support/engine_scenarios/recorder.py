@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.engine_scenarios.eventlog import told_by_events
-from tests.support.engine_scenarios.normal import Normaliser, short_urn
+from tests.support.engine_scenarios.normal import Normaliser, settled, short_urn
 from tests.support.engine_scenarios.provider import Call, Fault
 from tests.support.engine_scenarios.sandbox import (
     PASSPHRASE,
@@ -41,7 +41,7 @@ def run_scenario(
     """Run every step in a fresh sandbox under `root`.
 
     Returns:
-        The recording: the name, the story, and one entry per `pulumi` command.
+        The recording: the name, and one entry per `pulumi` command.
     """
     sandbox = open_sandbox(root, pulumi, variables)
     try:
@@ -55,7 +55,7 @@ def run_scenario(
     if not scenario.ordered:
         for command in commands:
             command.get("changed", []).sort()
-    return {"scenario": scenario.name, "story": scenario.story, "commands": commands}
+    return {"scenario": scenario.name, "commands": commands}
 
 
 class _Runner:
@@ -172,5 +172,17 @@ def calls_by_subject(calls: Iterable[Call]) -> dict[str, Any]:
         grouped.setdefault(subject, []).append({call.method: call.facts})
         if call.method in MUTATIONS and "preview" not in call.facts:
             changing.append(f"{call.method} {call.facts.get('id', subject)}")
-    shown: dict[str, Any] = {"calls": dict(sorted(grouped.items()))} if grouped else {}
-    return shown | ({"changed": changing} if changing else {})
+    shown: dict[str, Any] = {}
+    if grouped:
+        shown["calls"] = {
+            name: settled(made, lambda call: "delete" if "Delete" in call else None)
+            for name, made in sorted(grouped.items())
+        }
+    if changing:
+        shown["changed"] = settled(changing, _deleted_name)
+    return shown
+
+
+def _deleted_name(change: str) -> str | None:
+    method, _, identity = change.partition(" ")
+    return identity.rpartition("-")[0] if method == "Delete" else None

@@ -155,7 +155,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="program_logs_error",
-        story="An error logged by the program fails the update although the program ends well.",
+        story="An error that the program only logs does not fail the update.",
         steps=(program('Thing("a", value=1)\npulumi.log.error("this is wrong")'), up()),
     ),
     Scenario(
