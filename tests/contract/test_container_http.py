@@ -5,6 +5,7 @@ Source: SageMaker Developer Guide, page "your-algorithms-inference-code".
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,33 @@ def test_the_clients_request_id_is_in_the_answer_and_the_log_but_its_values_are_
     lines = [line for line in server.log_lines("refused") if line["request_id"] == "req-7"]
     assert [(line["status"], line["code"]) for line in lines] == [(400, "invalid_instance")]
     assert "patient-4711" not in server.log_path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("head", "rest", "whole"),
+    [
+        (b"Transfer-Encoding: chunked", b"10\r\n5.1,3.5,1.4,0.2\n\r\n0\r\n\r\n", True),
+        (b"Transfer-Encoding: chunked", b"10\r\n5.1,3.5,1.4,0.2\n\r\n", False),
+        (b"Transfer-Encoding: chunked", b"10\r\n5.1,3.5,1.4,0.2\n\r\nzz\r\n", False),
+        (b"Content-Length: 16", b"5.1,3.5,1.4,0.2\n", True),
+        (b"Content-Length: 32", b"5.1,3.5,1.4,0.2\n", False),
+    ],
+)
+def test_a_body_that_breaks_off_is_never_answered_as_if_it_were_whole(
+    server: ServerProcess, head: bytes, rest: bytes, whole: bool
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(
+            b"POST /invocations HTTP/1.1\r\nHost: model\r\nContent-Type: text/csv\r\n"
+            + head
+            + b"\r\n\r\n"
+            + rest
+        )
+        if not whole:
+            connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(65536)
+
+    assert (b"200 OK" in answer) == whole
 
 
 def test_the_server_is_one_process(server: ServerProcess) -> None:

@@ -147,6 +147,19 @@ def test_a_chunked_body_within_the_limit_is_answered(model: Model) -> None:
     assert exchange.status == 200
 
 
+def test_a_length_given_beside_chunks_is_not_trusted(model: Model) -> None:
+    exchange = RecordingExchange([b"x" * 1024] * 1000)
+
+    answered(
+        Application(Settings(max_body_bytes=1024), model),
+        exchange=exchange,
+        content_length="5",
+        transfer_encoding="chunked",
+    )
+
+    assert (exchange.status, exchange.chunks_read) == (413, 5)
+
+
 def test_a_body_that_does_not_come_is_a_408(model: Model) -> None:
     class SilentExchange(RecordingExchange):
         def __call__(self) -> Awaitable[bytes]:  # type: ignore[override]
