@@ -54,6 +54,7 @@ STATUSES: dict[type[ServerError], int] = {
 HIDDEN_MESSAGES: dict[type[ServerError], str] = {
     PredictionError: "the model failed on this input; the log has the cause under this request id",
 }
+BROKEN_OFF = "the body broke off before its end; send it again"
 LONGEST_REQUEST_ID = 128
 DISCARDED_BODIES = 4
 """Times `max_body_bytes` read and thrown away, so that a client hears of its 413."""
@@ -89,8 +90,6 @@ class Application:
         request_id = self._request_id(scope)
         try:
             media_type, body = await self._answer(scope, exchange)
-        except CLIENT_GONE:
-            log(logging.DEBUG, "client_gone", request_id=request_id, path=scope.path)
         except ServerError as error:
             self._refuse(scope, exchange, error, request_id)
         except Exception as error:  # noqa: BLE001 - the edge: a client never sees a traceback
@@ -161,6 +160,8 @@ class Application:
                 if declared is not None and int(declared) <= limit and not is_chunked:
                     return await exchange()
                 return await _read_at_most(limit, exchange)
+        except CLIENT_GONE as error:
+            raise MalformedBodyError(BROKEN_OFF) from error
         except TimeoutError as error:
             raise BodyTimeoutError(
                 f"the body was not complete after {self._settings.body_timeout_seconds} s; "
@@ -233,5 +234,5 @@ async def _read_at_most(limit: int, exchange: Exchange) -> bytes:
         )
     # granian raises nothing here: a body ends with one empty chunk, a broken one with two.
     if empty_chunks > 1:
-        raise MalformedBodyError("the body broke off before its last chunk; send it again")
+        raise MalformedBodyError(BROKEN_OFF)
     return b"".join(chunks)

@@ -8,6 +8,8 @@ import re
 import sys
 from pathlib import Path
 
+from server.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 CONTAINER = ROOT / "container"
 DIRECT = {"granian", "numpy", "onnxruntime", "orjson"}
@@ -69,6 +71,20 @@ def test_every_requirement_is_pinned_with_hashes_to_the_repositorys_version() ->
     assert all("--hash=sha256:" in block for block in blocks)
     assert pinned <= rehearsed
     assert "://" not in lock
+
+
+def test_the_readme_tells_every_setting_with_its_default_and_every_error_code() -> None:
+    readme = (CONTAINER / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^|`]+?)`? \|", readme, re.MULTILINE))
+
+    source = (CONTAINER / "server" / "settings.py").read_text()
+    codes = re.findall(r'= "(\w+)"', (CONTAINER / "server" / "errors.py").read_text())
+
+    assert set(rows) == set(re.findall(r'"((?:SAGEMAKER|SM|GREENLIGHT)_[A-Z_]+)"', source))
+    defaults = Settings()
+    assert sorted(rows.values()) == sorted(str(value) for value in vars(defaults).values())
+    never_sent = {"invalid_settings", "invalid_artifact", "golden_mismatch", "invalid_request"}
+    assert {code for code in codes if f"`{code}`" not in readme} == never_sent
 
 
 def test_the_server_imports_only_itself_its_requirements_and_the_standard_library() -> None:

@@ -175,12 +175,13 @@ def test_a_body_that_does_not_come_is_a_408(model: Model) -> None:
     assert "was not complete after 0 s" in exchange.document["error"]["message"]
 
 
-def test_a_client_that_leaves_is_not_answered(model: Model) -> None:
+def test_a_client_that_leaves_within_its_body_is_to_blame(model: Model) -> None:
     exchange = RecordingExchange(failure=CLIENT_GONE[0]())
 
     answered(Application(Settings(), model), exchange=exchange, content_length="9")
 
-    assert exchange.status is None
+    assert exchange.status == 400
+    assert exchange.document["error"]["message"].startswith("the body broke off before its end")
 
 
 def test_a_model_failure_is_a_500_that_keeps_the_cause_to_the_log(
