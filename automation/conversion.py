@@ -22,7 +22,6 @@ INPUT_NAME = "X"
 GRAPH_NAME = "greenlight"
 RANDOM_ROWS = 256
 RANDOM_SEED = 42
-FLOAT_TYPES = ("float32", "float64")
 QUIET = 4  # ONNX Runtime's log level for "fatal only": a failed row is counted, not printed
 
 
@@ -71,15 +70,19 @@ def convert(trained: TrainedModel) -> Graph:
     """
     rows = np.concatenate([trained.training_rows, trained.live_rows, random_rows(trained)])
     expected = sklearn_answers(trained, rows)
-    difference = "no row was answered by scikit-learn; nothing can be compared"
-    if expected.is_answered.any():
-        for float_type in FLOAT_TYPES:
-            graph = _convert_for(trained, float_type, int(expected.is_answered.sum()))
-            given = onnx_answers(graph, trained, rows[expected.is_answered])
-            found = first_difference(expected, given, rows[expected.is_answered])
-            if found is None:
-                return graph
-            difference = found
+    answered = rows[expected.is_answered]
+    if not len(answered):
+        raise EqualityError(
+            f"scikit-learn answers none of {len(rows)} rows ({expected.refusal}); nothing can be "
+            "compared: is the estimator fitted on the rows the training script returns?"
+        )
+    graph = _convert_for(trained, "float32", len(answered))
+    difference = first_difference(expected, onnx_answers(graph, trained, answered), answered)
+    if difference is None:
+        return graph
+    exact = _exact_graph(trained, expected, answered)
+    if exact is not None:
+        return exact
     raise EqualityError(
         f"the ONNX form of {type(trained.estimator).__name__} does not answer as scikit-learn "
         f"does: {difference}; use an estimator that converts exactly, or scale features so that "
@@ -113,9 +116,15 @@ def onnx_answers(graph: Graph, trained: TrainedModel, rows: Rows) -> Answers:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
-    session = onnxruntime.InferenceSession(
-        graph.content, options, providers=["CPUExecutionProvider"]
-    )
+    try:
+        session = onnxruntime.InferenceSession(
+            graph.content, options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as err:
+        raise ConversionError(
+            f"ONNX Runtime cannot load the {graph.float_type} graph of "
+            f"{type(trained.estimator).__name__}: {str(err).splitlines()[0]}"
+        ) from err
     outputs = [graph.label_output]
     if graph.probability_output is not None:
         outputs.append(graph.probability_output)
@@ -157,6 +166,16 @@ def first_difference(expected: Answers, given: Answers, rows: Rows) -> str | Non
         f"row {rows[row].tolist()} has {kind} {left[row].tolist()} in scikit-learn "
         f"and {right[row].tolist()} in ONNX Runtime"
     )
+
+
+def _exact_graph(trained: TrainedModel, expected: Answers, answered: Rows) -> Graph | None:
+    """Try the float64 graph; not every operator has one."""
+    try:
+        graph = _convert_for(trained, "float64", len(answered))
+        given = onnx_answers(graph, trained, answered)
+    except ConversionError:
+        return None
+    return graph if first_difference(expected, given, answered) is None else None
 
 
 def _convert_for(trained: TrainedModel, float_type: str, checked_rows: int) -> Graph:

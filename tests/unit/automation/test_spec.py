@@ -1,0 +1,112 @@
+"""A model's spec is read whole, and everything wrong with it is said at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from automation.driver import ROOT
+from automation.errors import ModelNotFoundError, SpecError
+from automation.spec import load_spec, merge_settings, model_names, spec_from_document
+
+
+def a_document(**changes: object) -> dict[str, object]:
+    document: dict[str, object] = {
+        "model": "iris",
+        "training": {"script": "train.py", "estimator": "random-forest"},
+    }
+    return document | changes
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "train.py").write_text("")
+    return tmp_path
+
+
+@pytest.mark.parametrize("model", ["iris", "wine"])
+def test_the_shipped_specs_can_be_used(model: str) -> None:
+    spec = load_spec(ROOT, model)
+
+    assert spec.model == model
+    assert (ROOT / spec.script).is_file()
+    assert spec.samples
+
+
+def test_a_path_to_the_spec_means_the_model() -> None:
+    assert load_spec(ROOT, "models/iris") == load_spec(ROOT, "iris")
+    assert load_spec(ROOT, "models/iris.yaml") == load_spec(ROOT, "iris")
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones(root: Path) -> None:
+    (root / "models" / "iris.yaml").write_text("")
+
+    with pytest.raises(ModelNotFoundError, match=r"'fraud' has no spec; models with one are iris"):
+        load_spec(root, "fraud")
+
+
+def test_a_spec_that_is_not_yaml_is_refused(root: Path) -> None:
+    (root / "models" / "iris.yaml").write_text("model: [")
+
+    with pytest.raises(SpecError, match=r"models/iris\.yaml is not YAML"):
+        load_spec(root, "iris")
+
+
+def test_every_problem_of_a_spec_is_listed(root: Path) -> None:
+    document = a_document(
+        model="other",
+        training={"script": "missing.py", "estimater": "x"},
+        settings={"artifact": "build"},
+        stages={"test": {}},
+        samples=[[1, "two"]],
+        colour="blue",
+    )
+
+    with pytest.raises(SpecError) as refusal:
+        spec_from_document(document, "iris", root)
+
+    message = str(refusal.value)
+    for problem in (
+        "model is 'other'; the file is named after 'iris'",
+        "training.script is 'missing.py'; there is no such file",
+        "training.estimater is not a key of a spec",
+        "training.estimator is None; give a text",
+        "settings.artifact is set by greenlight itself",
+        "stages.test is not a stage; allowed are dev, prod",
+        "samples[0] is [1, 'two']; give a list of numbers",
+        "colour is not a key of a spec",
+    ):
+        assert problem in message
+
+
+def test_the_settings_of_a_stage_lie_over_those_of_the_model(root: Path) -> None:
+    document = a_document(
+        settings={"instanceType": "ml.m5.large", "tags": {"Team": "a", "Kind": "b"}},
+        stages={"prod": {"tags": {"Team": "c"}, "maxCapacity": 5}},
+    )
+
+    spec = spec_from_document(document, "iris", root)
+
+    assert spec.settings_for("dev") == document["settings"]
+    assert spec.settings_for("prod") == {
+        "instanceType": "ml.m5.large",
+        "tags": {"Team": "c", "Kind": "b"},
+        "maxCapacity": 5,
+    }
+
+
+def test_merging_leaves_what_lies_below_unchanged() -> None:
+    under: dict[str, object] = {"tags": {"Team": "a"}}
+
+    merge_settings(under, {"tags": {"Team": "b"}})
+
+    assert under == {"tags": {"Team": "a"}}
+
+
+def test_models_are_listed_by_their_specs(root: Path) -> None:
+    for name in ("wine", "iris"):
+        (root / "models" / f"{name}.yaml").write_text("")
+
+    assert model_names(root) == ["iris", "wine"]

@@ -1,0 +1,171 @@
+"""A fitted estimator is taken only with the names and rows that can prove it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from skops import io as skops_io
+
+from automation.driver import ROOT
+from automation.errors import EstimatorFileError, TrainingError, VersionDriftError
+from automation.spec import ModelSpec, load_spec
+from automation.training import (
+    RETURNED_KEYS,
+    train,
+    trained_from_returned,
+    with_estimator_from_file,
+)
+from tests.support.trained_models import a_trained_model, returned_by_train
+
+SCRIPT = Path("models/x/train.py")
+
+
+def a_spec(root: Path, source: str) -> ModelSpec:
+    (root / "train.py").write_text(source)
+    return ModelSpec(model="x", script=Path("train.py"), estimator="forest")
+
+
+@pytest.mark.parametrize(
+    ("model", "estimator", "features"),
+    [("iris", "random-forest", 4), ("iris", "gradient-boosting", 4), ("wine", None, 13)],
+)
+def test_the_shipped_scripts_train(model: str, estimator: str | None, features: int) -> None:
+    trained = train(load_spec(ROOT, model), ROOT, estimator)
+
+    assert trained.name == ("random-forest" if estimator is None else estimator)
+    assert trained.training_rows.shape[1] == features
+    assert len(trained.class_names) == 3
+
+
+def test_an_unknown_estimator_is_refused_with_those_the_script_trains() -> None:
+    with pytest.raises(TrainingError, match=r"'forest' .* allowed are random-forest, gradient"):
+        train(load_spec(ROOT, "iris"), ROOT, "forest")
+
+
+def test_a_script_without_train_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"has no function train\(estimator\)"):
+        train(a_spec(tmp_path, "x = 1"), tmp_path)
+
+
+def test_a_script_that_cannot_be_loaded_is_refused_with_its_error(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="cannot be loaded: ModuleNotFoundError"):
+        train(a_spec(tmp_path, "import no_such_module"), tmp_path)
+
+
+def test_a_script_that_fails_is_named_with_its_error(tmp_path: Path) -> None:
+    source = "def train(estimator):\n    raise RuntimeError('no data')"
+
+    with pytest.raises(TrainingError, match=r"failed to train 'forest': RuntimeError: no data"):
+        train(a_spec(tmp_path, source), tmp_path)
+
+
+def test_anything_but_a_dict_is_refused() -> None:
+    with pytest.raises(TrainingError, match="returned a list; it has to return a dict"):
+        trained_from_returned([], "forest", SCRIPT)
+
+
+@pytest.mark.parametrize("key", RETURNED_KEYS)
+def test_a_missing_key_is_named(key: str) -> None:
+    returned = returned_by_train()
+    del returned[key]
+
+    with pytest.raises(TrainingError, match=f"returned no {key}"):
+        trained_from_returned(returned, "forest", SCRIPT)
+
+
+def test_rows_and_names_that_do_not_fit_are_all_named() -> None:
+    returned = returned_by_train(
+        feature_names=("a", "b", "c"), class_names=("one",), live_labels=[0]
+    )
+
+    with pytest.raises(TrainingError) as refusal:
+        trained_from_returned(returned, "forest", SCRIPT)
+
+    message = str(refusal.value)
+    assert "training_rows of shape (20, 2) for 3 feature_names" in message
+    assert "1 live_labels for 10 live_rows" in message
+    assert "1 class_names for an estimator with 2 classes" in message
+
+
+def test_a_skops_file_takes_the_place_of_the_trained_estimator(tmp_path: Path) -> None:
+    trained = a_trained_model()
+    skops_io.dump(trained.estimator, tmp_path / "forest.skops")
+
+    from_file = with_estimator_from_file(trained, tmp_path / "forest.skops")
+
+    assert from_file.name == "forest.skops"
+    assert np.array_equal(
+        from_file.estimator.predict_proba(trained.live_rows),
+        trained.estimator.predict_proba(trained.live_rows),
+    )
+
+
+def test_a_pickle_is_refused_unless_it_is_allowed(tmp_path: Path) -> None:
+    trained = a_trained_model()
+    joblib.dump(trained.estimator, tmp_path / "forest.joblib")
+
+    with pytest.raises(EstimatorFileError, match="runs code when it is read"):
+        with_estimator_from_file(trained, tmp_path / "forest.joblib")
+
+    allowed = with_estimator_from_file(trained, tmp_path / "forest.joblib", allow_pickle=True)
+    assert allowed.estimator.n_features_in_ == 2
+
+
+def test_an_estimator_of_another_scikit_learn_is_refused(tmp_path: Path) -> None:
+    trained = a_trained_model()
+    joblib.dump(_fitted_by_another_version(trained.estimator), tmp_path / "old.joblib")
+
+    with pytest.raises(VersionDriftError, match="fitted by another scikit-learn"):
+        with_estimator_from_file(trained, tmp_path / "old.joblib", allow_pickle=True)
+
+
+def test_an_estimator_for_other_features_is_refused(tmp_path: Path) -> None:
+    trained = a_trained_model()
+    other = type(trained.estimator)(n_estimators=2).fit([[1.0], [2.0]], [0, 1])
+    skops_io.dump(other, tmp_path / "other.skops")
+
+    with pytest.raises(EstimatorFileError, match="takes 1 features"):
+        with_estimator_from_file(trained, tmp_path / "other.skops")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.skops", None, "does not exist"),
+        ("broken.skops", b"no zip", "cannot be read"),
+        ("model.txt", b"", r"ends in '\.txt'"),
+    ],
+)
+def test_a_file_that_holds_no_estimator_is_refused(
+    tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(EstimatorFileError, match=message):
+        with_estimator_from_file(a_trained_model(), tmp_path / name)
+
+
+class _Elder:
+    """Pickles as an estimator whose version says 0.1."""
+
+    def __init__(self, estimator: object) -> None:
+        self._estimator = estimator
+
+    def __reduce__(self) -> tuple[object, ...]:
+        _, _, state = self._estimator.__reduce_ex__(2)[:3]  # type: ignore[misc]
+        return (
+            type(self._estimator).__new__,
+            (type(self._estimator),),
+            {
+                **state,
+                "_sklearn_version": "0.1",
+            },
+        )
+
+
+def _fitted_by_another_version(estimator: object) -> object:
+    return _Elder(estimator)
