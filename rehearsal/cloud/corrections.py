@@ -28,7 +28,7 @@ def install_cloudwatch(
     backend = RehearsedCloudWatch(region, account_id)
     backend.attach(clock, record, before_query)
     cloudwatch_backends[account_id][region] = backend
-    CloudWatchResponse.get_metric_statistics = _get_metric_statistics
+    setattr(CloudWatchResponse, "get_metric_statistics", _get_metric_statistics)  # noqa: B010
     return backend
 
 

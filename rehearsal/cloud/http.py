@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from urllib.parse import unquote
 
 from rehearsal.cloud.clock import Clock
@@ -145,7 +145,7 @@ class _Connection(socketserver.BaseRequestHandler):
             self.server.closed(connection)
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection.makefile("rb", 65_536) as reader:
+        with cast(BinaryIO, connection.makefile("rb", 65_536)) as reader:
             while True:
                 request = read_request(reader, connection)
                 if request is None:

@@ -37,14 +37,16 @@ GLOBAL_SERVICES = frozenset({"s3", "iam", "sts"})
 
 def backend(service: str, account_id: str, region: str) -> Any:
     """Return moto's backend of a service."""
-    regions = get_backend(service)[account_id]
+    backends: Any = get_backend(service)  # type: ignore[call-overload]
+    regions = backends[account_id]
     return regions["aws" if service in GLOBAL_SERVICES else region]
 
 
 def reset_backends() -> None:
     """Forget what an earlier rehearsal of this process left in moto."""
     for service in OWNED_SERVICES:
-        get_backend(service).reset()
+        backends: Any = get_backend(service)  # type: ignore[call-overload]
+        backends.reset()
 
 
 class Objects:

@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import requests
 from botocore.config import Config
+
 from rehearsal.cloud.cloud import Cloud
 from rehearsal.cloud.settings import CloudSettings
 
@@ -132,7 +133,8 @@ class CloudUser:
             seen = self.describe(name)
             return seen if not seen["EndpointStatus"].endswith("ing") else None
 
-        return wait_for(is_settled, f"endpoint {name} to settle")
+        settled: dict[str, Any] = wait_for(is_settled, f"endpoint {name} to settle")
+        return settled
 
     def invoke(self, name: str, body: bytes = b"1,2,3", **more: Any) -> dict[str, Any]:
         """Return the tiny server's answer."""

@@ -21,7 +21,7 @@ MAXIMUM_DATAPOINTS = 1_440
 INTERVAL_SECONDS = 60
 
 
-class RehearsedCloudWatch(CloudWatchBackend):  # type: ignore[misc]
+class RehearsedCloudWatch(CloudWatchBackend):
     """moto's backend with its data and its alarm states replaced."""
 
     def __init__(self, region_name: str, account_id: str) -> None:
@@ -110,10 +110,8 @@ class RehearsedCloudWatch(CloudWatchBackend):  # type: ignore[misc]
         rule = rule_from_alarm(alarm)
         period = int(alarm.period)
         end = self._round() * INTERVAL_SECONDS
-        key = series_key(
-            alarm.namespace, alarm.metric_name, {d.name: d.value for d in alarm.dimensions}
-        )
-        statistic = alarm.statistic or alarm.extended_statistic
+        key = series_key(alarm.namespace, alarm.metric_name, dimensions_of(alarm))
+        statistic = alarm.statistic if alarm.statistic else str(alarm.extended_statistic)
         datapoints = [
             _statistic(self.store.period(key, end - back * period, period), statistic)
             for back in range(rule.range_periods, 0, -1)
@@ -132,7 +130,7 @@ class RehearsedCloudWatch(CloudWatchBackend):  # type: ignore[misc]
 
     def _tell(self, alarm: Alarm, reason: str) -> None:
         if self._record is not None:
-            dimensions = {d.name: d.value for d in alarm.dimensions}
+            dimensions = dimensions_of(alarm)
             self._record.event(
                 "alarm_state",
                 endpoint_name=dimensions.get("EndpointName"),
@@ -279,6 +277,11 @@ def rule_from_alarm(alarm: Alarm) -> AlarmRule:
         datapoints_to_alarm=int(needed) if needed is not None else None,
         treat_missing_data=alarm.treat_missing_data or "missing",
     )
+
+
+def dimensions_of(alarm: Alarm) -> dict[str, str]:
+    """Return an alarm's dimensions by name."""
+    return {str(d.name): str(d.value) for d in alarm.dimensions}
 
 
 def _statistic(bucket: Bucket | None, name: str) -> float | None:

@@ -166,7 +166,7 @@ def container_of(model: Any) -> dict[str, Any]:
 
 def artifact_url(container: dict[str, Any]) -> str | None:
     """Return where the container's model data lies, or None."""
-    url = container.get("ModelDataUrl")
+    url: str | None = container.get("ModelDataUrl")
     if url is None:
         url = container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
     return url

@@ -60,13 +60,23 @@ def begin(endpoint: Endpoint, deployment: Deployment, *, pending: Fleet | None) 
 
 
 def advance(endpoint: Endpoint, seen: Observation) -> Endpoint:
-    """Return the endpoint moved through every step that is due."""
+    """Return the endpoint moved through every step that is due.
+
+    A deployment that begins to be undone rests there until the next look, so that the undoing
+    can be seen even when nothing has to be launched or awaited for it.
+    """
     while endpoint.deployment is not None:
         moved = _move(endpoint, endpoint.deployment, seen)
-        if moved is endpoint:
-            return endpoint
+        if moved is endpoint or _begins_undoing(endpoint, moved):
+            return moved
         endpoint = moved
     return endpoint
+
+
+def _begins_undoing(before: Endpoint, after: Endpoint) -> bool:
+    if before.deployment is None or after.deployment is None:
+        return False
+    return before.deployment.failure_reason is None and after.deployment.failure_reason is not None
 
 
 def _move(endpoint: Endpoint, deployment: Deployment, seen: Observation) -> Endpoint:

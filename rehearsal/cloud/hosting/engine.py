@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.cloud.clock import Clock
-from rehearsal.cloud.cloudwatch.backend import RehearsedCloudWatch
+from rehearsal.cloud.cloudwatch.backend import RehearsedCloudWatch, dimensions_of
 from rehearsal.cloud.fleets.fleets import Fleets, VariantWish
 from rehearsal.cloud.fleets.instance import InstanceSpec
 from rehearsal.cloud.hosting.catalog import MODEL, Catalog
@@ -280,10 +280,7 @@ class Engine:
         return {
             name: state
             for name, state in states.items()
-            if any(
-                d.name == "EndpointName" and d.value == endpoint.name
-                for d in alarms[name].dimensions
-            )
+            if dimensions_of(alarms[name]).get("EndpointName") == endpoint.name
         }
 
     def model_members(self, name: str) -> Mapping[str, Any]:

@@ -116,7 +116,7 @@ def instances_from_capacity(size: Mapping[str, Any], instance_count: int) -> int
     """Return the instances a CapacitySize means: at least one, percent rounded up (assumed)."""
     if size["Type"] == "INSTANCE_COUNT":
         return max(1, min(int(size["Value"]), instance_count))
-    return max(1, math.ceil(instance_count * size["Value"] / 100))
+    return max(1, math.ceil(instance_count * int(size["Value"]) / 100))
 
 
 def plan_create(green: Counts) -> tuple[Step, ...]:

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 MAXIMUM_IDLE_CONNECTIONS = 64
 CONNECT_WALL_SECONDS = 2.0
@@ -33,7 +33,7 @@ class _Connection:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=CONNECT_WALL_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.reader: BinaryIO = self.socket.makefile("rb", 65_536)
+        self.reader = cast(BinaryIO, self.socket.makefile("rb", 65_536))
         self.used = False
 
     def close(self) -> None:

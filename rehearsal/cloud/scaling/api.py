@@ -74,7 +74,7 @@ class ScalingApi:
         """Tell whether a call is about SageMaker variants."""
         if operation not in self.operations:
             return False
-        return json.loads(request.body or b"{}").get("ServiceNamespace") == "sagemaker"
+        return bool(json.loads(request.body or b"{}").get("ServiceNamespace") == "sagemaker")
 
     def __call__(self, operation: str, request: Request) -> Response:
         asked = validated_input(SERVICE, operation, request.body)
