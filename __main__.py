@@ -95,8 +95,8 @@ def declare_model(
                 endpoint_name=endpoint.endpoint_name,
                 variant_name=settings.variant_name,
                 scaling=settings.scaling,
+                after=endpoint.ready,
             ),
-            pulumi.ResourceOptions(depends_on=[endpoint]),
         )
     EndpointMonitoring(
         stem,

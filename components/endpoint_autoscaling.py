@@ -17,18 +17,22 @@ _METRIC = "SageMakerVariantInvocationsPerInstance"
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointAutoscalingArgs:
-    """What autoscaling is told: which variant, and how far it may go."""
+    """What autoscaling is told: which variant, and how far it may go.
+
+    Args:
+        after: what has to be done first: the swap. Registering a target may change the count at
+            once, which SageMaker refuses while it updates the endpoint; and a renamed variant
+            exists only after the swap. (Options of a component don't make its children wait.)
+    """
 
     endpoint_name: pulumi.Input[str]
     variant_name: pulumi.Input[str]
     scaling: ScalingSettings
+    after: pulumi.Resource
 
 
 class EndpointAutoscaling(pulumi.ComponentResource):
     """A scalable target and its target-tracking policy.
-
-    Make it depend on the swap: registering a target may change the count at once, which SageMaker
-    refuses while it updates the endpoint; and a renamed variant exists only after the swap.
 
     Attributes:
         resource_id: the variant's name in Application Auto Scaling.
@@ -40,7 +44,7 @@ class EndpointAutoscaling(pulumi.ComponentResource):
         self, name: str, args: EndpointAutoscalingArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__(ENDPOINT_AUTOSCALING_TYPE, name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        child = pulumi.ResourceOptions(parent=self, depends_on=[args.after])
         target = aws.appautoscaling.Target(
             names.child_name(name, names.SCALABLE_TARGET),
             service_namespace=_NAMESPACE,

@@ -52,12 +52,14 @@ class InferenceEndpoint(pulumi.ComponentResource):
     Attributes:
         swap_verdict: how the last swap ended; nothing with `swap: plain`.
         rollback_alarm_names: the alarms that undo a swap.
+        ready: what is done last; whoever needs the endpoint on its config waits for it.
     """
 
     endpoint_name: pulumi.Output[str]
     endpoint_config_name: pulumi.Output[str]
     rollback_alarm_names: pulumi.Output[list[str]]
     swap_verdict: pulumi.Output[str | None]
+    ready: pulumi.Resource
 
     def __init__(
         self, name: str, args: InferenceEndpointArgs, opts: pulumi.ResourceOptions | None = None
@@ -103,6 +105,7 @@ class InferenceEndpoint(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[endpoint]),
         )
         self.swap_verdict = swap.verdict.apply(lambda verdict: verdict)
+        self.ready = swap
 
     def _make_plain(self) -> None:
         # The alarms come first here and need the endpoint's name, so it can't be Pulumi's.
@@ -118,6 +121,7 @@ class InferenceEndpoint(pulumi.ComponentResource):
         )
         self.endpoint_name = endpoint.name
         self.swap_verdict = pulumi.Output.from_input(None)
+        self.ready = endpoint
 
     def _child_name(self, suffix: str) -> str:
         return names.child_name(self._stem, suffix)

@@ -81,7 +81,7 @@ class RecordingMonitor(mocks.MockMonitor):
         """Keep the request as it came over the wire."""
         if request.type != "pulumi:pulumi:Stack":
             self.requests.append(request)
-        return super().RegisterResource(request)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ def record(
     mocks.set_mocks(provider, project="greenlight", stack=stack_name, monitor=monitor)
     exports: dict[str, Any] = {}
 
-    @pulumi.runtime.test
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def body() -> pulumi.Output[None]:
         values = program()
         return pulumi.Output.from_input({} if values is None else values).apply(exports.update)

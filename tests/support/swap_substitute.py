@@ -23,13 +23,11 @@ _ARN = "arn:aws:sagemaker:eu-west-1:123456789012"
 
 def client_error(code: str, message: str, status: int = 400) -> ClientError:
     """An error as botocore raises it."""
-    return ClientError(
-        {
-            "Error": {"Code": code, "Message": message},
-            "ResponseMetadata": {"HTTPStatusCode": status},
-        },
-        "Operation",
-    )
+    response: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, "Operation")
 
 
 def no_connection() -> EndpointConnectionError:

@@ -321,7 +321,10 @@ def test_autoscaling_registers_the_variant_and_tracks_invocations() -> None:
             EndpointAutoscaling(
                 "wine-dev",
                 EndpointAutoscalingArgs(
-                    endpoint_name="e", variant_name="AllTraffic", scaling=scaling
+                    endpoint_name="e",
+                    variant_name="AllTraffic",
+                    scaling=scaling,
+                    after=pulumi.ComponentResource("greenlight:test:Before", "before"),
                 ),
             )
             and None

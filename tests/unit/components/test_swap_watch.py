@@ -450,10 +450,11 @@ def test_inconclusive_swap_keeps_what_was_set_aside_for_the_next_run() -> None:
 
 
 def settle(account: Account, clock: ManualClock, limit_seconds: int = 600) -> None:
+    lines: list[str] = []
     wait_until_settled(
         SwapCloud(account.clients(), ENDPOINT_NAME),
         clock=clock,
-        tell=[].append,
+        tell=lines.append,
         poll_interval_seconds=5,
         limit_seconds=limit_seconds,
     )
