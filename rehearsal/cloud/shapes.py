@@ -17,8 +17,15 @@ import botocore.model
 
 from rehearsal.cloud.errors import ApiError, validation_exception
 
-# Java's POSIX classes in the service's patterns, in Python's words.
-JAVA_CLASSES = {r"\p{Print}": r"\x20-\x7e", r"\p{Alnum}": "a-zA-Z0-9", r"\p{L}": r"^\W\d_"}
+# Java's character classes in the service's patterns, as ranges of Python's; a pattern with any
+# other class isn't checked.
+JAVA_CLASSES = {
+    "Print": r"\x20-\x7e",
+    "Alnum": "a-zA-Z0-9",
+    "ASCII": r"\x00-\x7f",
+    "Graph": r"\x21-\x7e",
+}
+JAVA_CLASS = re.compile(r"\\p\{(\w+)\}")
 
 
 @functools.cache
@@ -162,9 +169,17 @@ def _matches(pattern: str, value: str) -> bool:
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
     """Return the pattern, or None for one Python can't read (it is then not checked)."""
-    for java, python in JAVA_CLASSES.items():
-        pattern = pattern.replace(java, python)
+    # A class that stands alone needs brackets; within a set it has them.
+    pattern = re.sub(r"^\\p\{\w+\}", lambda found: f"[{found[0]}]", pattern)
     try:
-        return re.compile(pattern)
-    except re.error:
+        return re.compile(JAVA_CLASS.sub(_in_python, pattern).replace(r"\z", r"\Z"))
+    except (re.error, KeyError):
         return None
+
+
+def _in_python(match: re.Match[str]) -> str:
+    """Return a class as a range, in brackets of its own when it stands outside of any."""
+    before = match.string[: match.start()]
+    inside = before.rfind("[") > before.rfind("]")
+    characters = JAVA_CLASSES[match[1]]
+    return characters if inside else f"[{characters}]"
