@@ -199,7 +199,7 @@ def test_a_live_config_can_be_deleted_and_then_no_update_works(user: CloudUser) 
 
     user.sagemaker.delete_endpoint_config(EndpointConfigName="trap-1")
 
-    with pytest.raises(ClientError, match='configuration "[^"]*endpoint-config/trap-1"'):
+    with pytest.raises(ClientError, match=r'configuration "[^"]*endpoint-config/trap-1"'):
         user.sagemaker.update_endpoint(EndpointName="trap", EndpointConfigName="trap-2")
     assert user.describe("trap")["EndpointStatus"] == "InService"
 

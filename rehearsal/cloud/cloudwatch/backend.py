@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from moto.cloudwatch.exceptions import InvalidParameterValue, ValidationError
-from moto.cloudwatch.metric_data_expression_parser import parse_expression
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricDatumBase
 
 from rehearsal.cloud.clock import Clock, datetime_from_epoch
@@ -58,6 +57,11 @@ class RehearsedCloudWatch(CloudWatchBackend):
                 f"the rehearsal cloud does not do alarms with a period of {period} seconds; "
                 "use 60 or a multiple of it"
             )
+        if kwargs.get("metric_data_queries") or kwargs.get("rule"):
+            raise ValidationError(
+                f"the rehearsal cloud does not do metric math or composite alarms; give alarm "
+                f"{name} a MetricName"
+            )
         with self.lock:
             before = self.alarms.get(name)
             alarm = super().put_metric_alarm(name, *args, **kwargs)
@@ -94,7 +98,7 @@ class RehearsedCloudWatch(CloudWatchBackend):
             due = []
             for name, alarm in self.alarms.items():
                 current_round = self._round()
-                if self._evaluated.get(name) != current_round and alarm.rule is None:
+                if self._evaluated.get(name) != current_round:
                     self._evaluated[name] = current_round
                     self._evaluate(alarm)
                     due.append(alarm)
@@ -105,8 +109,6 @@ class RehearsedCloudWatch(CloudWatchBackend):
         return math.floor(self.clock.now() / INTERVAL_SECONDS)
 
     def _evaluate(self, alarm: Alarm) -> None:
-        if alarm.metric_data_queries:
-            return
         rule = rule_from_alarm(alarm)
         period = int(alarm.period)
         end = self._round() * INTERVAL_SECONDS
@@ -197,27 +199,20 @@ class RehearsedCloudWatch(CloudWatchBackend):
         end_time: datetime,
         scan_by: str = "TimestampDescending",
     ) -> list[dict[str, Any]]:
-        """Answer each MetricStat by its exact series, then metric math over those answers."""
+        """Answer each MetricStat by its exact series."""
         if start_time >= end_time:
             raise ValidationError("The parameter EndTime must be greater than StartTime.")
+        if any("Expression" in query for query in queries):
+            raise ValidationError(
+                "the rehearsal cloud does not do metric math or Metrics Insights; use MetricStat"
+            )
         self._before_query()
-        results = [
-            self._metric_stat(query, start_time, end_time, scan_by)
-            for query in queries
-            if "MetricStat" in query
+        results = [self._metric_stat(query, start_time, end_time, scan_by) for query in queries]
+        return [
+            result
+            for query, result in zip(queries, results, strict=True)
+            if query.get("ReturnData", True)
         ]
-        by_id = {result["id"]: result for result in results}
-        for query in queries:
-            expression = query.get("Expression")
-            if expression is None:
-                continue
-            if expression.startswith("SELECT"):
-                raise ValidationError(
-                    "the rehearsal cloud does not do Metrics Insights queries; use MetricStat"
-                )
-            values, timestamps = parse_expression(expression, results)
-            by_id[query["Id"]] = _result(query, query["Id"], timestamps, values)
-        return [by_id[query["Id"]] for query in queries if query.get("ReturnData", True)]
 
     def _metric_stat(
         self, query: Mapping[str, Any], start: datetime, end: datetime, scan_by: str

@@ -209,7 +209,8 @@ def process_environment(image: Image) -> dict[str, str]:
     }
     search = [str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]
     own = environment.get("PATH")
-    environment["PATH"] = ":".join([*([own] if own else []), *search])
+    named = [part for part in own.split(":") if part] if own is not None else []
+    environment["PATH"] = ":".join([*named, *search])
     environment.setdefault("LANG", "C.UTF-8")
     return environment
 
