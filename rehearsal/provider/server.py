@@ -255,7 +255,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         cancelled = threading.Event()
         peer = context.peer()
         region = self._configuration(context).region
-        if region is None:
+        if region is None and "region" in self._package.configurable:
             raise ProviderError(
                 "missing region: give aws:region, or AWS_REGION in the provider's environment"
             )
@@ -265,7 +265,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             yield Aws(
                 clients=self._clients,
                 clock=self._clock,
-                region=region,
+                region="" if region is None else region,
                 is_cancelled=cancelled.is_set,
             )
         finally:
