@@ -43,6 +43,42 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def restore_contents(value: Any, original: Any) -> Any:
+    """Return the value with every asset that is only a hash replaced by the original's of that hash.
+
+    Providers are sent old assets without their contents, so what they read back has none either.
+    """
+    known: dict[str, Asset | Archive] = {}
+    _collect(original, known)
+    return _restore(value, known)
+
+
+def _collect(value: Any, known: dict[str, Asset | Archive]) -> None:
+    if isinstance(value, Asset | Archive):
+        known[value.hash] = value
+    elif isinstance(value, Secret):
+        _collect(value.value, known)
+    elif isinstance(value, dict):
+        for item in value.values():
+            _collect(item, known)
+    elif isinstance(value, list):
+        for item in value:
+            _collect(item, known)
+
+
+def _restore(value: Any, known: dict[str, Asset | Archive]) -> Any:
+    if isinstance(value, Asset | Archive):
+        is_empty = value == type(value)(hash=value.hash)
+        return known.get(value.hash, value) if is_empty else value
+    if isinstance(value, Secret):
+        return Secret(_restore(value.value, known))
+    if isinstance(value, dict):
+        return {key: _restore(item, known) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_restore(item, known) for item in value]
+    return value
+
+
 def _read_asset(asset: Asset, folder: str) -> bytes:
     if asset.text is not None:
         return asset.text.encode()

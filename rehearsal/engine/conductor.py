@@ -71,7 +71,6 @@ class Conductor:
         self._monitor = Monitor(
             self.run, target, self._planner, self._executor, max(options.parallel, 1)
         )
-        self._cancelled = False
         self._program_ok = True
 
     def conduct(self, program: Program | None, cancel: threading.Event) -> Result:
@@ -123,7 +122,7 @@ class Conductor:
             run.fail()
         run.wait_until_idle()
         self._finish_stack()
-        if self._cancelled or run.step_failed:
+        if self.run.cancelled or run.step_failed:
             kind = "preview" if run.dry_run else "update"
             run.error(f"{kind} {'failed' if run.step_failed else 'canceled'}")
 
@@ -197,9 +196,9 @@ class Conductor:
         self._monitor.finish_outputs(step, outputs)
 
     def _summarize(self, seconds: int) -> None:
-        result = "succeeded" if self._ok else "canceled" if self._cancelled else "failed"
+        result = "succeeded" if self._ok else "canceled" if self.run.cancelled else "failed"
         summary: dict[str, Any] = {
-            "maybeCorrupt": False,
+            "maybeCorrupt": self.run.maybe_corrupt,
             "durationSeconds": seconds,
             "resourceChanges": dict(self._reporter.counts),
             "PolicyPacks": {},
@@ -213,7 +212,7 @@ class Conductor:
     def _watch(self, cancel: threading.Event, done: threading.Event) -> None:
         while not done.is_set():
             if cancel.wait(timeout=0.1):
-                self._cancelled = True
+                self.run.cancelled = True
                 self.run.fail()
                 self.run.registry.cancel()
                 return

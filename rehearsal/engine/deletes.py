@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 
-from rehearsal.engine.executor import Executor, StepFailedError, protected_message
+from rehearsal.engine.executor import Executor, StepFailedError
 from rehearsal.engine.replacement import needs
-from rehearsal.engine.run import Bail, Run
+from rehearsal.engine.run import Run
 from rehearsal.engine.state import Resource
 from rehearsal.engine.step import Step
 
@@ -44,20 +44,10 @@ def run_deletes(run: Run, executor: Executor, steps: list[Step], parallel: int) 
     """Delete in an order in which nothing loses what it needs, at the same time where that is safe.
 
     Raises:
-        Bail: resources are protected, or a provider could not be started; every case was reported.
+        Bail: a provider could not be started, which was reported.
     """
-    protected = [step for step in steps if step.op == "delete" and step.state.protect]
-    for step in protected:
-        run.error(protected_message(step.urn), step.urn)
-    if protected:
-        run.step_failed = True
-        if not run.dry_run:
-            raise Bail("resources are protected")
-    kept = {id(step) for step in protected}
-    steps = [step for step in steps if id(step) not in kept]
     for step in steps:
-        if step.state.custom and not step.state.external and not run.dry_run:
-            run.ensure_provider(step.state.provider)
+        run.ensure_provider(step.state.provider)
     failed: set[str] = set()
     with ThreadPoolExecutor(max_workers=parallel) as pool:
         for layer in delete_layers(steps):
@@ -72,10 +62,8 @@ def run_deletes(run: Run, executor: Executor, steps: list[Step], parallel: int) 
 
 
 def _try(run: Run, executor: Executor, step: Step) -> bool:
-    if run.stopping.is_set():
-        return False
     try:
-        executor.execute([step])
+        executor.execute([step], begun=True)
     except StepFailedError:
         return False
     return True

@@ -29,7 +29,7 @@ _PENDING = {
     "import": "importing",
     "import-replacement": "importing",
 }
-PARTIAL, OK = 1, 0
+OK, PARTIAL, UNKNOWN_STATUS = 0, 1, 2
 
 
 class StepFailedError(Exception):
@@ -62,15 +62,19 @@ class Executor:
             "import-replacement": self._import,
         }
 
-    def execute(self, steps: list[Step]) -> None:
+    def execute(self, steps: list[Step], *, begun: bool = False) -> None:
         """Run steps one after the other.
+
+        Args:
+            steps: what to do.
+            begun: the steps belong to a set that was begun before something failed.
 
         Raises:
             StepFailedError: one failed, or no new step may start; the rest was not begun.
         """
         for step in steps:
             with self.run.slots:
-                if self.run.stopping.is_set():
+                if self.run.stopping.is_set() and not (begun and not self.run.cancelled):
                     raise StepFailedError("no new step may start")
                 self._execute_one(step)
 
@@ -114,6 +118,7 @@ class Executor:
         run.error(f"Preview failed: {error}" if run.dry_run else str(error), urn)
         if not run.dry_run:
             run.reporter.failed(step, status)
+            run.maybe_corrupt = run.maybe_corrupt or status == UNKNOWN_STATUS
         run.step_failed = True
         run.failed_urns.add(step.urn)
         if not run.continue_on_error:
@@ -178,7 +183,7 @@ class Executor:
         new.modified = now_rfc3339()
         if answer.reasons:
             # What exists was not made from the new inputs.
-            new.inputs = old.inputs if answer.inputs is None else answer.inputs
+            new.inputs = old.inputs
         _check_whole(new, answer)
 
     def _delete(self, step: Step) -> None:

@@ -82,6 +82,7 @@ def _run_in_stack(loop: asyncio.AbstractEventLoop, entry: str) -> int:
         loop.run_until_complete(pulumi.runtime.run_in_stack(run))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
+        return 1
     except grpc.RpcError as error:
         if error.code() != grpc.StatusCode.UNAVAILABLE:
             pulumi.log.error(_unhandled(entry))

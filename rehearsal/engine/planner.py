@@ -234,7 +234,7 @@ class Planner:
         for key, reason in failures:
             if key:
                 value = _shown(case.new.inputs.get(key))
-                text = f"{title}: property {key} value {{{value}}} has a problem: {reason}"
+                text = f"{title}: property {key} value {value} has a problem: {reason}"
             else:
                 text = f"{title} has a problem: {reason}"
             self.run.error(text, case.urn)
@@ -282,6 +282,7 @@ class Planner:
             )
             if not run.dry_run:
                 raise Bail(text)
+            run.step_failed = True
         if goal.import_id:
             if not run.dry_run:
                 raise ProviderError(_SAID_OF_IMPORT)
@@ -344,6 +345,14 @@ def _import_id(old: Resource) -> str:
 
 
 def _shown(value: Any) -> str:
+    """Write a value as the official engine does in its messages, which is how Go prints it."""
     if isinstance(value, Secret):
-        return "&{[secret]}"
-    return str(encode(value))
+        return "{&{[secret]}}"
+    if isinstance(value, dict):
+        members = " ".join(f"{key}:{_shown(item)}" for key, item in sorted(value.items()))
+        return f"{{map[{members}]}}"
+    if isinstance(value, list):
+        return "{[" + " ".join(map(_shown, value)) + "]}"
+    if isinstance(value, bool) or value is None:
+        return f"{{{ {True: 'true', False: 'false', None: '<nil>'}[value] }}}"
+    return f"{{{encode(value)}}}"

@@ -161,7 +161,8 @@ class LocalProgram:
         code = self._process.returncode
         if code in (0, _FAILED_AND_REPORTED):
             return Outcome(ok=code == 0)
-        return Outcome(ok=False, error=f"program exited with non-zero exit code: {code}")
+        text = f"an unhandled error occurred: program exited with non-zero exit code: {code}"
+        return Outcome(ok=False, error=text)
 
     def _wait(self, stopping: threading.Event) -> None:
         while self._process.poll() is None and not stopping.is_set():

@@ -6,6 +6,7 @@ what they answer. Nothing here knows about state or steps.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import errors_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
+from rehearsal.engine.assets import restore_contents
 from rehearsal.engine.diff import Diff
 from rehearsal.engine.urn import name_of, type_of
 from rehearsal.engine.values import (
@@ -137,9 +139,9 @@ class ProviderClient:
         if not self.configurable:
             return
         variables = {
-            f"{self.package}:config:{key}": value
+            f"{self.package}:config:{key}": value if isinstance(value, str) else _json(value)
             for key, value in unwrap_secrets(inputs).items()
-            if key != "version" and isinstance(value, str)
+            if key != "version"
         }
         request = provider_pb2.ConfigureRequest(
             variables=variables,
@@ -201,7 +203,7 @@ class ProviderClient:
             id=identifier,
             urn=urn,
             olds=self._struct(outputs, content=False),
-            news=self._struct(news),
+            news=self._struct(news, content=False),
             old_inputs=self._struct(olds, content=False),
             ignoreChanges=ignore_changes,
             name=name_of(urn),
@@ -294,9 +296,9 @@ class ProviderClient:
             return Answer()
         given = None
         if answer.HasField("inputs"):
-            given = values_from_struct(answer.inputs)
+            given = restore_contents(values_from_struct(answer.inputs), inputs)
             self._annotate(given, inputs)
-        found = values_from_struct(answer.properties)
+        found = restore_contents(values_from_struct(answer.properties), inputs)
         self._annotate(found, outputs)
         return Answer(id=answer.id, outputs=found, inputs=given)
 
@@ -357,6 +359,10 @@ class ProviderClient:
             return getattr(self._stub, method)(request)
         except grpc.RpcError as error:
             raise _provider_error(error) from error
+
+
+def _json(value: Any) -> str:
+    return json.dumps(encode(value), separators=(",", ":"), sort_keys=True)
 
 
 def init_error_text(reasons: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rehearsal.engine.diff import equal, invert
 from rehearsal.engine.errors import EngineError
-from rehearsal.engine.executor import hide_secret_outputs
+from rehearsal.engine.executor import OK, UNKNOWN_STATUS, hide_secret_outputs
 from rehearsal.engine.provider_client import Answer, ProviderError
 from rehearsal.engine.replacement import compare
 from rehearsal.engine.run import Run
@@ -37,7 +37,7 @@ def refresh(run: Run, *, alone: bool, parallel: int) -> None:
 
 def _refresh_one(run: Run, old: Resource, *, alone: bool) -> Resource | None:
     """Return the new state; None when the resource is gone, the old one when it could not be read."""
-    if run.stopping.is_set():
+    if run.cancelled:
         return old
     step = Step(op="refresh", urn=old.urn, old=old, new=old)
     run.reporter.started(step, "refresh")
@@ -47,7 +47,9 @@ def _refresh_one(run: Run, old: Resource, *, alone: bool) -> Resource | None:
         urn = "" if is_default_provider(old.urn) else old.urn
         run.error(f"Preview failed: {error}" if run.dry_run else str(error), urn)
         if not run.dry_run:
-            run.reporter.failed(step, error.status if isinstance(error, ProviderError) else 0)
+            status = error.status if isinstance(error, ProviderError) else OK
+            run.reporter.failed(step, status)
+            run.maybe_corrupt = run.maybe_corrupt or status == UNKNOWN_STATUS
         run.step_failed = True
         if not run.continue_on_error:
             run.fail()

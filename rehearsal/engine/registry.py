@@ -104,7 +104,8 @@ class Registry:
     def same(self, urn: str, identifier: str, old_inputs: Values) -> None:
         """Configure an unchanged provider with its old inputs."""
         with self._lock:
-            self._configure(urn, identifier, old_inputs, self._taken(urn))
+            if not self.has(f"{urn}::{identifier}"):
+                self._configure(urn, identifier, old_inputs, self._taken(urn))
 
     def create(self, urn: str, inputs: Values, timeout: float, *, preview: bool) -> Answer:
         """Configure a new provider under a new id."""

@@ -38,6 +38,8 @@ class Run:
     deletes: set[str] = field(default_factory=set)
     failed_urns: set[str] = field(default_factory=set)
     step_failed: bool = False
+    cancelled: bool = False
+    maybe_corrupt: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock)
     idle: threading.Condition = field(default_factory=threading.Condition)
     busy: int = 0

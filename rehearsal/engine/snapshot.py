@@ -134,21 +134,23 @@ def must_write(old: Resource, new: Resource) -> bool:
 
 
 def without_dangling(resources: list[Resource]) -> list[Resource]:
-    """Drop references to resources that are no longer there, as after a refresh that found some gone."""
-    there = {resource.urn for resource in resources}
+    """Drop references to what is no longer there, as after a refresh that found some gone."""
+    there: set[str] = set()
     kept = []
     for resource in resources:
-        changes: dict[str, object] = {}
-        if any(urn not in there for urn in resource.dependencies):
-            changes["dependencies"] = [urn for urn in resource.dependencies if urn in there]
-        if any(
-            urn not in there for urns in resource.property_dependencies.values() for urn in urns
-        ):
-            changes["property_dependencies"] = {
-                key: [urn for urn in urns if urn in there]
-                for key, urns in resource.property_dependencies.items()
-            }
-        if resource.deleted_with and resource.deleted_with not in there:
-            changes["deleted_with"] = ""
-        kept.append(replace(resource, **changes) if changes else resource)  # type: ignore[arg-type]
+        by_property = {
+            key: [urn for urn in urns if urn in there]
+            for key, urns in resource.property_dependencies.items()
+        }
+        kept.append(
+            replace(
+                resource,
+                dependencies=[urn for urn in resource.dependencies if urn in there],
+                # The official engine drops empty entries here, too.
+                property_dependencies={key: urns for key, urns in by_property.items() if urns},
+                deleted_with=resource.deleted_with if resource.deleted_with in there else "",
+                parent=resource.parent if resource.parent in there else "",
+            )
+        )
+        there.add(resource.urn)
     return kept

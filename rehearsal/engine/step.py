@@ -88,11 +88,12 @@ class Reporter:
         """Add a step to the summary; default providers are the engine's own affair."""
         if is_default_provider(step.urn):
             return
-        if op == "read" and step.old is not None and step.new is not None:
-            op = "" if equal(step.old.outputs, step.new.outputs) else op
+        if op == "read":
+            old, new = step.old, step.new
+            if old is None or new is None or equal(old.outputs, new.outputs):
+                return
         with self.lock:
-            if op:
-                self.counts[op] = self.counts.get(op, 0) + 1
+            self.counts[op] = self.counts.get(op, 0) + 1
 
     def diagnostic(
         self, message: str, severity: str = "error", urn: str = "", *, stream: int = 0
