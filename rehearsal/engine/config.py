@@ -1,26 +1,52 @@
-"""The stack's configuration: `Pulumi.<stack>.yaml` over the project's defaults."""
+"""The stack's configuration: `Pulumi.<stack>.yaml`, its keys, paths and secrets."""
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from rehearsal.engine.errors import EngineError, not_supported
-from rehearsal.engine.project import Project
-from rehearsal.engine.yamlfile import read_yaml, write_yaml
 
-Path_ = tuple[str | int, ...]
-KNOWN = {"config", "encryptionsalt", "secretsprovider"}
-TYPES = ("string", "integer", "boolean", "array", "object")
+KeyPath = tuple[str | int, ...]
+_KNOWN = {"config", "encryptionsalt", "secretsprovider"}
+_STEP = re.compile(r'\.?([^.\[\]"]+)|\[(\d+)\]|\.?\["((?:[^"\\]|\\.)*)"\]')
 
 
 class ConfigError(EngineError):
-    """A configuration key, path or value that can't be."""
+    """A configuration file, key or path that can't be."""
+
+
+def _yaml() -> Any:
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.preserve_quotes, yaml.width = True, 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def read_yaml(file: Path) -> Any:
+    """Read a mapping (YAML or JSON) with its comments; an absent file reads as an empty one.
+
+    Raises:
+        ConfigError: it can't be parsed or is no mapping.
+    """
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        document = _yaml().load(file.read_text(encoding="utf-8") if file.is_file() else "{}")
+    except YAMLError as err:
+        raise ConfigError(f"{file} is not valid YAML: {err}") from err
+    if not isinstance(document, dict | None):
+        raise ConfigError(f"{file} holds a {type(document).__name__}; it must hold a mapping")
+    return document or _yaml().map()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,23 +61,19 @@ class Value:
 class StackConfig:
     """The settings file of one stack."""
 
-    def __init__(self, project: Project, stack: str, file: Path | None = None) -> None:
+    def __init__(self, file: Path, project: str) -> None:
         """Read the file; an absent one reads as empty.
 
         Raises:
             EngineError: it has a member that this engine doesn't do.
         """
-        self.project, self.stack = project, stack
-        self.file = file if file is not None else _file(project, stack)
-        self._document = read_yaml(self.file)
-        unknown = sorted(set(self._document) - KNOWN)
+        self.file, self._project = file, project
+        self._document = read_yaml(file)
+        unknown = sorted(set(self._document) - _KNOWN)
         if unknown:
-            raise not_supported(f"the member {unknown[0]!r} in {self.file}")
-        provider = self._document.get("secretsprovider", "passphrase")
-        if provider not in ("passphrase", "default", ""):
-            raise not_supported(
-                f"secrets provider {provider!r} in {self.file} (allowed: passphrase)"
-            )
+            raise not_supported(f"the member {unknown[0]!r} in {file}")
+        if self._document.get("secretsprovider") not in (None, "", "default", "passphrase"):
+            raise not_supported(f"the secretsprovider in {file} (allowed: passphrase)")
 
     @property
     def salt(self) -> str | None:
@@ -64,90 +86,51 @@ class StackConfig:
         self._document["encryptionsalt"] = salt
 
     def raw(self) -> dict[str, Any]:
-        """Return the stack's own values as the file has them, ciphertexts and all, by full key."""
-        values = self._document.get("config") or {}
-        return {full_key(key, self.project.name): _plain(value) for key, value in values.items()}
+        """Return the values as the file has them, ciphertexts and all, by full key, sorted."""
+        values = (self._document.get("config") or {}).items()
+        return dict(sorted((full_key(key, self._project), _plain(item)) for key, item in values))
 
     def values(self, decrypt: Callable[[str], str] | None) -> dict[str, Value]:
-        """Return every value, the project's defaults included, by full key, sorted.
+        """Return every value by full key; without `decrypt` a secret reads as `[secret]`."""
+        return {key: config_value(item, decrypt) for key, item in self.raw().items()}
 
-        Args:
-            decrypt: reads a ciphertext; without it a secret reads as `[secret]`.
-        """
-        merged = {**_project_defaults(self.project), **self.raw()}
-        return {key: _value(merged[key], decrypt) for key in sorted(merged)}
-
-    def check_declared(self) -> None:
-        """Check the values against what the project declares.
+    def set(self, key: str, path: KeyPath, value: Any) -> None:
+        """Set the value of a key, or what a path inside it leads to.
 
         Raises:
-            ConfigError: a declared key has no value, or one of another type.
+            ConfigError: the path leads through something that has no such place.
         """
-        values = self.raw()
-        for key, declared in self.project.config.items():
-            if not isinstance(declared, Mapping) or "value" in declared:
-                continue
-            name = full_key(key, self.project.name)
-            if name not in values and "default" not in declared:
-                raise ConfigError(
-                    f"Stack '{self.stack}' is missing configuration value '{key}'; set it with "
-                    f"`pulumi config set {key} <value>`"
-                )
-            wanted = declared.get("type", "string")
-            if wanted not in TYPES:
-                raise ConfigError(f"{key} has the type {wanted!r}; allowed are {', '.join(TYPES)}")
-            if name in values and not _fits(values[name], wanted):
-                raise ConfigError(
-                    f"Stack '{self.stack}' with configuration key '{key}' must be of type "
-                    f"'{wanted}'"
-                )
-
-    def set(self, key: str, path: Path_, value: Any) -> None:
-        """Set the value of a key, or what a path inside it leads to."""
-        section = self._document.get("config")
-        if section is None:
-            self._document["config"] = section = {}
-        name = self._written(key)
-        if not path:
-            section[name] = value
-            return
-        if not isinstance(section.get(name), dict | list):
-            section[name] = [] if isinstance(path[0], int) else {}
-        place = section[name]
-        for step, following in pairwise(path):
-            _put(place, step, [] if isinstance(following, int) else {}, only_if_absent=True)
+        place, steps = self._document.setdefault("config", {}), (self._written(key), *path)
+        for step, following in pairwise(steps):
+            empty: Any = [] if isinstance(following, int) else {}
+            if not isinstance(_inside(place, step), dict | list):
+                _put(place, step, empty)
             place = place[step]
-            if not isinstance(place, dict | list):
-                raise ConfigError(f"{key}: {step!r} leads to {place!r}, which has nothing inside")
-        _put(place, path[-1], value)
+        _put(place, steps[-1], value)
 
-    def remove(self, key: str, path: Path_) -> None:
+    def remove(self, key: str, path: KeyPath) -> None:
         """Remove a key, or what a path inside it leads to; nothing happens if it is absent."""
-        section = self._document.get("config") or {}
-        place: Any = section
-        last: str | int = self._written(key)
-        for step in path:
-            place, last = _inside(place, last), step
-        if _inside(place, last) is not None:
-            del place[last]
-        if not section:
-            self._document.pop("config", None)
+        place, steps = self._document.get("config") or {}, (self._written(key), *path)
+        for step in steps[:-1]:
+            place = _inside(place, step)
+        if _inside(place, steps[-1]) is not None:
+            del place[steps[-1]]
 
     def _written(self, key: str) -> str:
-        for name in self._document.get("config") or {}:
-            if full_key(name, self.project.name) == key:
-                return str(name)
-        return key
+        """Return the key as the file writes it, with or without the project's name."""
+        written = self._document.get("config") or {}
+        return next((name for name in written if full_key(name, self._project) == key), key)
 
     def save(self) -> None:
-        """Write the file, with the comments it had."""
+        """Write the file in one move, with the comments it had."""
+        if not self._document.get("config", True):
+            del self._document["config"]
+        buffer = io.StringIO()
+        _yaml().dump(self._document, buffer)
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        write_yaml(self.file, self._document)
-
-
-def _file(project: Project, stack: str) -> Path:
-    names = [project.config_folder / f"Pulumi.{stack}.{end}" for end in ("yaml", "yml", "json")]
-    return next((name for name in names if name.is_file()), names[0])
+        temporary = self.file.with_name(f".{self.file.name}.{os.getpid()}")
+        temporary.write_text(buffer.getvalue() if self._document else "", encoding="utf-8")
+        temporary.replace(self.file)
 
 
 def full_key(key: str, project: str) -> str:
@@ -158,35 +141,29 @@ def full_key(key: str, project: str) -> str:
     """
     parts = key.split(":")
     if len(parts) == 3 and parts[1] == "config":
-        parts = [parts[0], parts[2]]
+        del parts[1]
     if len(parts) > 2 or not all(parts):
         raise ConfigError(
             f"invalid configuration key: could not parse {key} as a configuration key "
             "(configuration keys should be of the form `<namespace>:<name>`)"
         )
-    return key if len(parts) == 2 else f"{project}:{key}"
+    return ":".join(parts if len(parts) == 2 else [project, key])
 
 
-def split_path(text: str) -> tuple[str, Path_]:
+def split_path(text: str) -> tuple[str, KeyPath]:
     """Split `key.a[0]["b"]` into the key and the steps inside it.
 
     Raises:
-        ConfigError: brackets or quotes that don't close.
+        ConfigError: brackets or quotes that don't close, or no key.
     """
     steps: list[str | int] = []
     position = 0
-    pattern = re.compile(r'\.?([^.\[\]]+)|\[(\d+)\]|\.?\["((?:[^"\\]|\\.)*)"\]')
-    while position < len(text):
-        match = pattern.match(text, position)
-        if match is None:
-            raise ConfigError(f"invalid configuration path {text!r} at {text[position:]!r}")
+    while match := _STEP.match(text, position):
         name, index, quoted = match.groups()
-        steps.append(
-            name if name is not None else int(index) if index else quoted.replace('\\"', '"')
-        )
+        steps.append(int(index) if index else name or quoted.replace('\\"', '"'))
         position = match.end()
-    if not steps or isinstance(steps[0], int):
-        raise ConfigError(f"invalid configuration path {text!r}; it starts with the key")
+    if position < len(text) or not steps or isinstance(steps[0], int):
+        raise ConfigError(f"invalid configuration path {text!r}; one is key.member[0].other")
     return str(steps[0]), tuple(steps[1:])
 
 
@@ -200,84 +177,49 @@ def typed(text: str) -> Any:
 def _inside(place: Any, step: str | int) -> Any:
     if isinstance(place, dict):
         return place.get(step)
-    return (
-        place[step]
-        if isinstance(place, list) and isinstance(step, int) and step < len(place)
-        else None
-    )
+    known = isinstance(place, list) and isinstance(step, int) and step < len(place)
+    return place[step] if known else None
 
 
-def _put(place: Any, step: str | int, value: Any, *, only_if_absent: bool = False) -> None:
+def _put(place: Any, step: str | int, value: Any) -> None:
     if isinstance(place, list) != isinstance(step, int):
-        raise ConfigError(
-            f"{step!r} can't be set in a {'list' if isinstance(place, list) else 'mapping'}"
-        )
-    if isinstance(place, list) and isinstance(step, int):
+        raise ConfigError(f"{step!r} can't be set in {_plain(place)!r}")
+    if isinstance(place, list) and isinstance(step, int) and step >= len(place):
         if step > len(place):
-            raise ConfigError(f"index {step} is past the end; the list has {len(place)} elements")
-        if step == len(place):
-            place.append(value)
-            return
-    elif only_if_absent and step not in place:
-        place[step] = value
-    if not only_if_absent:
+            raise ConfigError(f"index {step} is past the end of a list of {len(place)}")
+        place.append(value)
+    else:
         place[step] = value
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return str(value) if isinstance(value, str) else value
 
 
-def _value(raw: Any, decrypt: Callable[[str], str] | None) -> Value:
+def config_value(raw: Any, decrypt: Callable[[str], str] | None) -> Value:
+    """Read a value as the file has it; a secret anywhere inside makes it secret."""
     secret = False
 
     def reveal(item: Any) -> Any:
         nonlocal secret
+        if isinstance(item, dict) and set(item) == {"secure"}:
+            secret = True
+            return "[secret]" if decrypt is None else decrypt(item["secure"])
         if isinstance(item, dict):
-            if set(item) == {"secure"}:
-                secret = True
-                return "[secret]" if decrypt is None else decrypt(item["secure"])
             return {key: reveal(member) for key, member in item.items()}
         return [reveal(member) for member in item] if isinstance(item, list) else item
 
     shown = reveal(raw)
-    structured = isinstance(shown, dict | list)
-    return Value(text=text_of(shown), secret=secret, structure=shown if structured else None)
+    structure = shown if isinstance(shown, dict | list) else None
+    return Value(text=config_text(shown), secret=secret, structure=structure)
 
 
-def text_of(value: Any) -> str:
+def config_text(value: Any) -> str:
     """Write a value as programs get it: text as it is, anything else as JSON."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
+    if value is None or isinstance(value, str):
+        return value or ""
     return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-
-
-def _project_defaults(project: Project) -> dict[str, Any]:
-    defaults: dict[str, Any] = {}
-    for key, declared in project.config.items():
-        name = full_key(key, project.name)
-        if not isinstance(declared, Mapping):
-            defaults[name] = declared
-            continue
-        given = declared.get("value", declared.get("default"))
-        if declared.get("secret"):
-            raise not_supported(f"`secret` in the project's declaration of {key}")
-        if given is not None:
-            defaults[name] = _plain(given)
-    return defaults
-
-
-def _fits(value: Any, wanted: str) -> bool:
-    if isinstance(value, dict) and set(value) == {"secure"}:
-        return True
-    if wanted == "integer":
-        return re.fullmatch(r"-?\d+", text_of(value)) is not None
-    if wanted == "boolean":
-        return text_of(value) in ("true", "false")
-    return isinstance(value, {"array": list, "object": dict}.get(wanted, str | int | float))

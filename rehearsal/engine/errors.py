@@ -1,18 +1,17 @@
 """What the `pulumi` command says when it can't do what was asked, and with which exit code.
 
-EngineError            1    anything the person or program can mend
-  UsageError           2    a flag is missing in this mode
-  LoginError           3    no back end, or one that isn't a folder
-  StackNotFoundError   6    no stack of that name, or none named at all
-  ChangesError         7    `--expect-no-changes` and there were some
-  DeclinedError        8    the question was answered with no
+EngineError             1  anything the person or program can mend
+  UsageError            2  a flag is missing in this mode
+  LoginError            3  no back end, or one that isn't a folder
+  StackNotFoundError    6  no stack of that name
+  ChangesError          7  `--expect-no-changes` and there were some
 """
 
 from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Ends the command with `error: <text>` on stderr."""
+    """Ends the command with `error: <text>` on stderr; without a text, silently."""
 
     exit_code = 1
 
@@ -39,12 +38,6 @@ class ChangesError(EngineError):
     """Changes were proposed where none were expected."""
 
     exit_code = 7
-
-
-class DeclinedError(EngineError):
-    """The person said no."""
-
-    exit_code = 8
 
 
 def not_supported(what: str) -> EngineError:

@@ -1,7 +1,6 @@
 """The engine's event log: numbers events and hands them to those who listen.
 
-Source: the Automation API's event readers in the `pulumi` package (a gRPC service, or a file that
-is tailed).
+Source: the Automation API's readers in the `pulumi` package: a gRPC service, or a tailed file.
 """
 
 from __future__ import annotations
@@ -19,16 +18,13 @@ from rehearsal.engine.errors import EngineError
 Event = dict[str, Any]
 Sink = Callable[[Event], None]
 CLOSE_DEADLINE_SECONDS = 20.0
-MESSAGE_LIMIT_BYTES = 400 * 1024 * 1024
 
 
 class EventStream:
     """Wraps each event in its envelope and passes it on, one at a time and in order."""
 
     def __init__(self, *sinks: Sink) -> None:
-        self._sinks = sinks
-        self._lock = threading.Lock()
-        self._sequence = 0
+        self._sinks, self._lock, self._sequence = sinks, threading.Lock(), 0
 
     def emit(self, payload: Event) -> None:
         """Send one event, such as `{"summaryEvent": {…}}`."""
@@ -40,13 +36,13 @@ class EventStream:
 
 
 class FileLog:
-    """Appends one JSON document per line to a file."""
+    """Appends one JSON document per line to a file that a reader may follow."""
 
     def __init__(self, path: Path) -> None:
         self._stream = path.open("a", encoding="utf-8")
 
     def write(self, event: Event) -> None:
-        """Append one event, where a reader that follows the file sees it at once."""
+        """Append one event."""
         self._stream.write(json.dumps(event, ensure_ascii=False) + "\n")
         self._stream.flush()
 
@@ -63,10 +59,8 @@ class GrpcLog:
         from pulumi.runtime.proto import events_pb2, events_pb2_grpc
 
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._errors = grpc.RpcError
-        self._channel = grpc.insecure_channel(
-            address, options=[("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES)]
-        )
+        self._error = grpc.RpcError
+        self._channel = grpc.insecure_channel(address)
 
         def requests() -> Iterator[Any]:
             while (text := self._queue.get()) is not None:
@@ -87,7 +81,7 @@ class GrpcLog:
         self._queue.put(None)
         try:
             self._call.result(timeout=CLOSE_DEADLINE_SECONDS)
-        except self._errors as err:
+        except self._error as err:
             raise EngineError(f"the event log's listener failed: {err}") from err
         finally:
             self._channel.close()
@@ -95,6 +89,5 @@ class GrpcLog:
 
 def open_event_log(target: str) -> FileLog | GrpcLog:
     """Open the log that `--event-log` names: `tcp://host:port`, or a file."""
-    if target.startswith("tcp://"):
-        return GrpcLog(target.removeprefix("tcp://"))
-    return FileLog(Path(target))
+    remote = target.startswith("tcp://")
+    return GrpcLog(target.removeprefix("tcp://")) if remote else FileLog(Path(target))

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rehearsal.engine.display import STACK_TYPE, Event, is_internal
+from rehearsal.engine.display import PHYSICAL, STACK_TYPE, Event, is_internal
 from rehearsal.engine.values import SECRET_SIGNATURE, SIGNATURE_KEY
-
-PHYSICAL = (
-    "create-replacement",
-    "delete-replaced",
-    "read-replacement",
-    "discard-replaced",
-    "import-replacement",
-)
 
 
 class PlanDocument:
@@ -26,18 +18,17 @@ class PlanDocument:
 
     def handle(self, event: Event) -> None:
         """Take one event."""
-        for kind in ("resourcePreEvent", "resOutputsEvent"):
-            if kind in event:
-                metadata = event[kind]["metadata"]
-                quiet = metadata["op"] == "same" and metadata["type"] != STACK_TYPE
-                if not (quiet or metadata["op"] in PHYSICAL or is_internal(metadata)):
-                    self._steps[metadata["urn"], metadata["op"]] = _step(metadata)
-        if "diagnosticEvent" in event and event["diagnosticEvent"]["severity"] != "debug":
+        told = event.get("resOutputsEvent", event.get("resourcePreEvent"))
+        if told is not None:
+            metadata = told["metadata"]
+            quiet = metadata["op"] == "same" and metadata["type"] != STACK_TYPE
+            if not (quiet or metadata["op"] in PHYSICAL or is_internal(metadata)):
+                self._steps[metadata["urn"], metadata["op"]] = _step(metadata)
+        message = event.get("diagnosticEvent", {"severity": "debug"})
+        if message["severity"] != "debug":
             wanted = ("urn", "prefix", "message", "severity")
-            message = event["diagnosticEvent"]
             self._messages.append({key: message[key] for key in wanted if message.get(key)})
-        if "summaryEvent" in event:
-            self._summary = event["summaryEvent"]
+        self._summary = event.get("summaryEvent", self._summary)
 
     def document(self) -> dict[str, Any]:
         """Return the document as it stands."""
@@ -46,8 +37,6 @@ class PlanDocument:
             document["diagnostics"] = self._messages
         document["duration"] = self._summary.get("durationSeconds", 0) * 1_000_000_000
         document["changeSummary"] = self._summary.get("resourceChanges", {})
-        if self._summary.get("maybeCorrupt"):
-            document["maybeCorrupt"] = True
         return document
 
 
@@ -64,7 +53,7 @@ def _step(metadata: Event) -> Event:
             step[name] = metadata[member]
     detailed = metadata.get("detailedDiff")
     step["detailedDiff"] = detailed and {
-        path: {"kind": change["diffKind"], "inputDiff": change.get("inputDiff", False)}
+        path: {"kind": change["diffKind"], "inputDiff": change["inputDiff"]}
         for path, change in detailed.items()
     }
     return step
@@ -74,7 +63,6 @@ def _hide(value: Any) -> Any:
     if isinstance(value, list):
         return [_hide(item) for item in value]
     if isinstance(value, dict):
-        if value.get(SIGNATURE_KEY) == SECRET_SIGNATURE:
-            return "[secret]"
-        return {key: _hide(item) for key, item in value.items()}
+        secret = value.get(SIGNATURE_KEY) == SECRET_SIGNATURE
+        return "[secret]" if secret else {key: _hide(item) for key, item in value.items()}
     return value

@@ -1,7 +1,7 @@
 """Pulumi's passphrase secrets, in the official CLI's own form.
 
-Source: observed against the official CLI (PBKDF2-HMAC-SHA256, 1,000,000 rounds, AES-256-GCM
-without associated data).
+Source: observed against the official CLI: PBKDF2-HMAC-SHA256 with 1,000,000 rounds, AES-256-GCM
+without associated data.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ from rehearsal.engine.errors import EngineError
 from rehearsal.engine.values import SECRET_SIGNATURE, SIGNATURE_KEY
 
 ROUNDS = 1_000_000
-SALT_BYTES = 8
-NONCE_BYTES = 12
-KEY_BYTES = 32
+SALT_BYTES, NONCE_BYTES, KEY_BYTES = 8, 12, 32
 CHECK_TEXT = "pulumi"
 
 
@@ -31,8 +29,8 @@ class Crypter:
     """Encrypts and decrypts the secrets of one salt.
 
     The key takes most of a second to derive, so it is derived at the first use. A ciphertext that
-    was read at a place is written again at that place as long as its plaintext stays the same, so
-    that files change only where values do.
+    was read at a place is written again there as long as its plaintext stays the same, so that
+    files change only where values do.
     """
 
     def __init__(self, salt: str, environ: Mapping[str, str]) -> None:
@@ -67,21 +65,15 @@ class Crypter:
 
     def _key(self) -> Any:
         if self._cipher is None:
+            version, _, rest = self.salt.partition(":")
+            salt, _, check = rest.partition(":")
+            if version != "v1" or not check:
+                raise SecretsError(f"the encryption salt {self.salt!r} is malformed (v1:<salt>:…)")
+            cipher = _cipher(self._environ, base64.b64decode(salt))
             try:
-                version, salt, check = self.salt.split(":", 2)
-            except ValueError:
-                version, salt, check = "", "", ""
-            if version != "v1":
-                raise SecretsError(
-                    f"the encryption salt {self.salt!r} is malformed; it starts with v1:"
-                )
-            cipher = _cipher(passphrase(self._environ), base64.b64decode(salt))
-            try:
-                right = _open(cipher, check) == CHECK_TEXT
-            except SecretsError:
-                right = False
-            if not right:
-                raise SecretsError("incorrect passphrase")
+                _open(cipher, check)
+            except SecretsError as err:
+                raise SecretsError("get stack secrets manager: incorrect passphrase") from err
             self._cipher = cipher
         return self._cipher
 
@@ -89,54 +81,39 @@ class Crypter:
 def new_salt(environ: Mapping[str, str]) -> str:
     """Make the salt of a new stack: `v1:<salt>:<a text that proves the passphrase>`."""
     salt = os.urandom(SALT_BYTES)
-    check = _seal(_cipher(passphrase(environ), salt), CHECK_TEXT)
-    return f"v1:{base64.b64encode(salt).decode()}:{check}"
+    return f"v1:{base64.b64encode(salt).decode()}:{_seal(_cipher(environ, salt), CHECK_TEXT)}"
 
 
-def passphrase(environ: Mapping[str, str]) -> str:
-    """Return the passphrase from the environment; an empty one counts, a missing one doesn't.
-
-    Raises:
-        SecretsError: neither variable is set, or the file can't be read.
-    """
-    if "PULUMI_CONFIG_PASSPHRASE" in environ:
-        return environ["PULUMI_CONFIG_PASSPHRASE"]
-    file = environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
-    if not file:
-        raise SecretsError(
-            "passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE "
-            "environment variables"
-        )
-    try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except OSError as err:
-        raise SecretsError(
-            f"PULUMI_CONFIG_PASSPHRASE_FILE names {file}, which can't be read: {err}"
-        ) from err
-
-
-def _cipher(phrase: str, salt: bytes) -> Any:
+def _cipher(environ: Mapping[str, str], salt: bytes) -> Any:
+    """Derive the key; an empty passphrase counts, a missing one doesn't."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+    phrase, file = (environ.get(f"PULUMI_CONFIG_PASSPHRASE{end}") for end in ("", "_FILE"))
+    if phrase is None and file:
+        try:
+            phrase = Path(file).read_text(encoding="utf-8").strip()
+        except OSError as err:
+            raise SecretsError(f"PULUMI_CONFIG_PASSPHRASE_FILE can't be read: {err}") from err
+    if phrase is None:
+        raise SecretsError(
+            "passphrase must be set with PULUMI_CONFIG_PASSPHRASE or "
+            "PULUMI_CONFIG_PASSPHRASE_FILE environment variables"
+        )
     return AESGCM(hashlib.pbkdf2_hmac("sha256", phrase.encode(), salt, ROUNDS, KEY_BYTES))
 
 
 def _seal(cipher: Any, text: str) -> str:
     nonce = os.urandom(NONCE_BYTES)
-    sealed = cipher.encrypt(nonce, text.encode(), None)
-    return f"v1:{base64.b64encode(nonce).decode()}:{base64.b64encode(sealed).decode()}"
+    parts = (nonce, cipher.encrypt(nonce, text.encode(), None))
+    return ":".join(["v1", *(base64.b64encode(part).decode() for part in parts)])
 
 
 def _open(cipher: Any, ciphertext: str) -> str:
     from cryptography.exceptions import InvalidTag
 
     try:
-        version, nonce, sealed = ciphertext.split(":")
-        if version != "v1":
-            raise ValueError(f"version {version!r}")
-        plain: bytes = cipher.decrypt(base64.b64decode(nonce), base64.b64decode(sealed), None)
+        _version, *parts = ciphertext.split(":")
+        nonce, sealed = (base64.b64decode(part) for part in parts)
+        return str(cipher.decrypt(nonce, sealed, None), "utf-8")
     except (ValueError, InvalidTag) as err:
-        raise SecretsError(
-            f"a secret can't be decrypted ({type(err).__name__}); is its salt another one?"
-        ) from err
-    return plain.decode()
+        raise SecretsError(f"a secret can't be decrypted ({err!r}); has it another salt?") from err

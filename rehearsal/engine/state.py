@@ -11,17 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from rehearsal.engine.values import (
-    SECRET_SIGNATURE,
-    SIGNATURE_KEY,
-    Secret,
-    decode,
-    encode,
-)
+from rehearsal.engine.errors import EngineError, not_supported
+from rehearsal.engine.values import SECRET_SIGNATURE, SIGNATURE_KEY, Secret, decode, encode
 
 VERSION = "v3.272.0"
 SCHEMA_VERSION = 3
@@ -32,7 +27,7 @@ SecretWriter = Callable[[str, str], Any]
 SecretReader = Callable[[str, str], str]
 
 
-class StateError(Exception):
+class StateError(EngineError):
     """A deployment is not what it must be."""
 
 
@@ -71,6 +66,11 @@ class Resource:
     hide_diff: list[Any] = field(default_factory=list)
     replace_on_changes: list[str] = field(default_factory=list)
 
+    def needs(self) -> set[str]:
+        """Return the URNs that must exist for this resource to, its provider's aside."""
+        urns = {self.parent, self.deleted_with, *self.dependencies}
+        return urns.union(*self.property_dependencies.values()) - {""}
+
 
 @dataclass(kw_only=True)
 class PendingOperation:
@@ -96,9 +96,6 @@ def _member(name: str) -> str:
 
 # Pulumi's member names in Pulumi's order, which is the order of the fields above.
 MEMBERS: dict[str, str] = {_member(item.name): item.name for item in fields(Resource)}
-_REQUIRED = {
-    item.name for item in fields(Resource) if item.default is item.default_factory is MISSING
-}
 
 
 def value_to_json(value: Any, write_secret: SecretWriter, place: str = "") -> Any:
@@ -135,7 +132,7 @@ def resource_to_json(resource: Resource, write_secret: SecretWriter) -> dict[str
         value = getattr(resource, name)
         if name in ("inputs", "outputs"):
             value = value_to_json(value, write_secret, f"{resource.urn}#{name}")
-        if value or name in _REQUIRED:
+        if value or name in ("urn", "custom", "type"):
             document[member] = value
     return document
 
@@ -149,23 +146,17 @@ def resource_from_json(document: Mapping[str, Any], read_secret: SecretReader) -
     urn = document.get("urn")
     unknown = sorted(set(document) - set(MEMBERS))
     if unknown:
-        raise StateError(
-            f"resource {urn} has the member {unknown[0]!r}, which the rehearsal engine does not "
-            "keep; "
-            "use the official CLI for this stack"
-        )
-    arguments = {MEMBERS[member]: value for member, value in document.items()}
-    for name in ("inputs", "outputs"):
-        arguments[name] = value_from_json(arguments.get(name) or {}, read_secret, f"{urn}#{name}")
-    # Go writes an empty dependency list as null.
-    if "property_dependencies" in arguments:
-        arguments["property_dependencies"] = {
-            key: value or [] for key, value in arguments["property_dependencies"].items()
-        }
-    missing = sorted(_REQUIRED - set(arguments) - {"custom"})
+        raise not_supported(f"the member {unknown[0]!r} of {urn}")
+    missing = sorted({"urn", "type"} - set(document))
     if missing:
         raise StateError(f"resource {urn} lacks the member {missing[0]!r}")
-    return Resource(**{"custom": False, **arguments})
+    members = {"custom": False, **{MEMBERS[key]: value for key, value in document.items()}}
+    for name in ("inputs", "outputs"):
+        members[name] = value_from_json(members.get(name) or {}, read_secret, f"{urn}#{name}")
+    # Go writes an empty list as null.
+    needed = (members.get("property_dependencies") or {}).items()
+    members["property_dependencies"] = {key: urns or [] for key, urns in needed}
+    return Resource(**members)
 
 
 def deployment_to_json(
@@ -175,13 +166,8 @@ def deployment_to_json(
     secrets_provider: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Write a deployment with a fresh manifest and how its ciphertexts were made."""
-    document: dict[str, Any] = {
-        "manifest": {
-            "time": now_rfc3339(),
-            "magic": magic(VERSION),
-            "version": VERSION,
-        }
-    }
+    manifest = {"time": now_rfc3339(), "magic": magic(VERSION), "version": VERSION}
+    document: dict[str, Any] = {"manifest": manifest}
     if secrets_provider is not None:
         document["secrets_providers"] = dict(secrets_provider)
     if deployment.resources:
@@ -199,17 +185,19 @@ def deployment_from_json(
     document: Mapping[str, Any] | None, read_secret: SecretReader
 ) -> Deployment:
     """Read a deployment; nothing at all reads as an empty one."""
-    if document is None:
-        return Deployment()
+    document = document or {}
+    pending = [
+        PendingOperation(
+            resource=resource_from_json(item["resource"], read_secret), type=item["type"]
+        )
+        for item in document.get("pending_operations") or []
+    ]
     return Deployment(
-        resources=[resource_from_json(r, read_secret) for r in document.get("resources") or []],
-        pending_operations=[
-            PendingOperation(
-                resource=resource_from_json(p["resource"], read_secret), type=p["type"]
-            )
-            for p in document.get("pending_operations") or []
+        resources=[
+            resource_from_json(item, read_secret) for item in document.get("resources") or []
         ],
-        metadata=dict(document.get("metadata") or {}),
+        pending_operations=pending,
+        metadata=document.get("metadata") or {},
     )
 
 
@@ -219,27 +207,19 @@ def verify_deployment(deployment: Deployment) -> None:
     Raises:
         StateError: a reference to what doesn't come earlier, a URN twice, a component's id.
     """
-    seen: set[str] = set()
-    live: set[str] = set()
+    live: dict[str, bool] = {}
     provider_ids: set[str] = set()
     for resource in deployment.resources:
         urn = resource.urn
         if resource.provider and resource.provider not in provider_ids:
             raise StateError(f"resource {urn} refers to unknown provider {resource.provider}")
-        wanted = [resource.parent, resource.deleted_with, *resource.dependencies]
-        wanted += [u for urns in resource.property_dependencies.values() for u in urns]
-        for other in wanted:
-            if other and other not in seen:
-                raise StateError(f"resource {urn} refers to {other}, which does not come before it")
-        if not resource.delete and urn in live:
+        for other in sorted(resource.needs() - set(live)):
+            raise StateError(f"resource {urn} refers to {other}, which does not come before it")
+        if not resource.delete and live.get(urn):
             raise StateError(f"duplicate resource {urn} (not marked for deletion)")
         if not resource.custom and resource.id:
-            raise StateError(
-                f"resource {urn} is a component and must not have the id {resource.id!r}"
-            )
-        seen.add(urn)
-        if not resource.delete:
-            live.add(urn)
+            raise StateError(f"resource {urn} is a component and has the id {resource.id!r}")
+        live[urn] = live.get(urn, False) or not resource.delete
         if resource.type.startswith("pulumi:providers:"):
             provider_ids.add(f"{urn}::{resource.id}")
 

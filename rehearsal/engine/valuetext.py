@@ -6,7 +6,6 @@ Values are those of the event log: JSON with signatures, secrets already hidden.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.engine.values import (
@@ -19,101 +18,88 @@ from rehearsal.engine.values import (
 )
 
 INDENT = 4
+Values = dict[str, Any]
 
 
-def hide(value: Any) -> Any:
-    """Replace signed objects by words that can be shown."""
-    if isinstance(value, list):
-        return [hide(item) for item in value]
-    if isinstance(value, str):
-        return _Word("[unknown]") if value in UNKNOWN_TEXTS else value
-    if not isinstance(value, Mapping):
-        return value
-    match value.get(SIGNATURE_KEY):
-        case None:
-            return {key: hide(item) for key, item in value.items() if not key.startswith("__")}
-        case str() as kind if kind == SECRET_SIGNATURE:
-            return _Word("[secret]")
-        case str() as kind if kind in (ASSET_SIGNATURE, ARCHIVE_SIGNATURE):
-            word = "asset" if kind == ASSET_SIGNATURE else "archive"
-            form = next((name for name in ("text", "path", "uri", "assets") if name in value), "")
-            form = {"path": "file", "": "hash"}.get(form, form)
-            return _Word(f"{word}({form}:{value.get('hash', '')[:7]})")
-        case str() as kind if kind == REFERENCE_SIGNATURE:
-            return value.get("id") or value["urn"]
-    return "[unknown kind of value]"
-
-
-class _Word(str):
+class Word(str):
     """Text shown without quotes."""
 
     __slots__ = ()
 
 
-def property_lines(values: Mapping[str, Any], *, indent: int, symbol: str = "") -> list[str]:
+def hide(value: Any) -> Any:
+    """Replace signed objects by words that can be shown, and leave internal members out."""
+    if isinstance(value, list):
+        return [hide(item) for item in value]
+    if isinstance(value, str):
+        return Word("[unknown]") if value in UNKNOWN_TEXTS else value
+    if not isinstance(value, dict):
+        return value
+    kind, digest = value.get(SIGNATURE_KEY), value.get("hash", "")[:7]
+    if kind == SECRET_SIGNATURE:
+        return Word("[secret]")
+    if kind == REFERENCE_SIGNATURE:
+        return value.get("id") or value["urn"]
+    if kind in (ASSET_SIGNATURE, ARCHIVE_SIGNATURE):
+        return Word(f"{'asset' if kind == ASSET_SIGNATURE else 'archive'}({digest})")
+    return {key: hide(item) for key, item in value.items() if not str(key).startswith("__")}
+
+
+def property_lines(values: Values, *, indent: int, symbol: str = " ") -> list[str]:
     """Show `key: value` lines with their colons below one another, keys sorted."""
     width = max(map(len, values), default=0)
-    lines: list[str] = []
-    for key in sorted(values):
-        lines += _entry(f"{key:{width}}: ", values[key], indent, symbol)
-    return lines
+    entries = (_entry(f"{key:{width}}: ", values[key], indent, symbol) for key in sorted(values))
+    return [line for entry in entries for line in entry]
 
 
-def difference_lines(
-    old: Mapping[str, Any], new: Mapping[str, Any], *, indent: int, same: bool = False
-) -> list[str]:
+def difference_lines(old: Values, new: Values, *, indent: int, same: bool = False) -> list[str]:
     """Show what was added (`+`), removed (`-`) and changed (`~`); with `same`, the rest too."""
     keys = sorted(key for key in {**old, **new} if same or old.get(key) != new.get(key))
     width = max(map(len, keys), default=0)
-    lines: list[str] = []
-    for key in keys:
-        lines += _change(f"{key:{width}}: ", key, old, new, indent)
-    return lines
+    changes = (_change(f"{key:{width}}: ", key, old, new, indent) for key in keys)
+    return [line for change in changes for line in change]
 
 
 def _change(label: str, key: Any, old: Any, new: Any, indent: int) -> list[str]:
-    if key not in old:
-        return _entry(label, new[key], indent, "+")
-    if key not in new:
-        return _entry(label, old[key], indent, "-")
-    before, after = old[key], new[key]
-    if before == after:
-        return _entry(label, after, indent, "")
+    before, after = old.get(key), new.get(key)
+    if key not in old or key not in new or before == after:
+        symbol = "+" if key not in old else "-" if key not in new else " "
+        return _entry(label, after if key in new else before, indent, symbol)
+    inner: list[str] | None = None
     if isinstance(before, dict) and isinstance(after, dict):
         inner = difference_lines(before, after, indent=indent + INDENT)
-        return [_line(label + "{", indent, "~"), *inner, _line("}", indent, "~")]
-    if isinstance(before, list) and isinstance(after, list):
+    elif isinstance(before, list) and isinstance(after, list):
         was, now = dict(enumerate(before)), dict(enumerate(after))
-        inner = []
-        for index in range(max(len(before), len(after))):
-            if was.get(index) != now.get(index):
-                inner += _change(f"[{index}]: ", index, was, now, indent + INDENT)
-        return [_line(label + "[", indent, "~"), *inner, _line("]", indent, "~")]
-    first, *rest = _entry(label, before, indent, "~")
-    last = _entry("", after, indent, "~")
-    tail = (rest or [first])[-1] + " => " + last[0].lstrip(" ~")
-    return [*([first, *rest[:-1]] if rest else []), tail, *last[1:]]
+        changed = [i for i in sorted({**was, **now}) if was.get(i) != now.get(i)]
+        changes = (_change(f"[{i}]: ", i, was, now, indent + INDENT) for i in changed)
+        inner = [line for change in changes for line in change]
+    if inner is not None:
+        opening, closing = "{}" if isinstance(before, dict) else "[]"
+        return [_line(label + opening, indent, "~"), *inner, _line(closing, indent, "~")]
+    *head, last = _entry(label, before, indent, "~")
+    first, *tail = _entry("", after, indent, "~")
+    return [*head, f"{last} => {first.lstrip(' ~')}", *tail]
 
 
 def _line(text: str, indent: int, symbol: str) -> str:
-    return f"{' ' * (indent - 2)}{symbol or ' '} {text}"
+    return f"{' ' * (indent - 2)}{symbol} {text}"
 
 
 def _entry(label: str, value: Any, indent: int, symbol: str) -> list[str]:
-    if isinstance(value, dict | list) and value:
-        opening, closing = "{}" if isinstance(value, dict) else "[]"
-        lines = [_line(label + opening, indent, symbol)]
-        if isinstance(value, dict):
-            lines += property_lines(value, indent=indent + INDENT, symbol=symbol)
-        else:
-            for index, item in enumerate(value):
-                lines += _entry(f"[{index}]: ", item, indent + INDENT, symbol)
-        return [*lines, _line(closing, indent, symbol)]
-    return [_line(label + scalar_text(value), indent, symbol)]
+    if not isinstance(value, dict | list) or not value:
+        return [_line(label + scalar_text(value), indent, symbol)]
+    if isinstance(value, dict):
+        inner = property_lines(value, indent=indent + INDENT, symbol=symbol)
+    else:
+        items = enumerate(value)
+        entries = (_entry(f"[{i}]: ", item, indent + INDENT, symbol) for i, item in items)
+        inner = [line for entry in entries for line in entry]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return [_line(label + opening, indent, symbol), *inner, _line(closing, indent, symbol)]
 
 
 def scalar_text(value: Any) -> str:
     """Show a value that fits on a line."""
     if value is None:
         return "<null>"
-    return str(value) if isinstance(value, _Word) else json.dumps(value, ensure_ascii=False)
+    return str(value) if isinstance(value, Word) else json.dumps(value, ensure_ascii=False)

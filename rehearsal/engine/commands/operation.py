@@ -14,17 +14,12 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from rehearsal.engine.argv import Command
+from rehearsal.engine.backend import Store
 from rehearsal.engine.commands.stack import remove_stack
 from rehearsal.engine.commands.tables import print_json
 from rehearsal.engine.commands.workplace import Workplace
-from rehearsal.engine.display import Difference, Progress
-from rehearsal.engine.errors import (
-    ChangesError,
-    DeclinedError,
-    EngineError,
-    UsageError,
-    not_supported,
-)
+from rehearsal.engine.display import HEAD, Difference, Progress
+from rehearsal.engine.errors import ChangesError, EngineError, UsageError, not_supported
 from rehearsal.engine.events import EventStream, Sink, open_event_log
 from rehearsal.engine.operation import Options, Result, Target, run_operation
 from rehearsal.engine.planjson import PlanDocument
@@ -33,12 +28,11 @@ from rehearsal.engine.secrets import Crypter
 from rehearsal.engine.state import VERSION, Deployment, deployment_from_json, verify_deployment
 
 Kind = Literal["update", "refresh", "destroy"]
-PLANS: dict[Kind, Literal["preview", "preview-refresh", "preview-destroy"]] = {
+PLANS: dict[Kind, Any] = {
     "update": "preview",
     "refresh": "preview-refresh",
     "destroy": "preview-destroy",
 }
-TITLES = {"update": "Updating", "refresh": "Refreshing", "destroy": "Destroying"}
 THREADS_PER_CPU = 4
 
 
@@ -49,18 +43,16 @@ class Operation:
         self.place, self.command, self.kind = place, command, kind
         self.target = _target(place)
         self.cancel = threading.Event()
-        self._seen: list[dict[str, Any]] = []
+        self.seen: list[dict[str, Any]] = []
 
     def preview(self, *, log: bool) -> Result:
         """Show what would be done; nothing is locked or written."""
-        deployment, _ = self._state()
-        return self._run(PLANS[self.kind], deployment, save=None, log=log)
+        return self._run(PLANS[self.kind], self._state()[0], save=None, log=log)
 
     def perform(self) -> Result:
         """Do it, under the stack's lock, and record it in the history however it ends."""
-        place, start = self.place, int(time.time())
+        place, start, result = self.place, int(time.time()), None
         with place.store.locked() as lock, self._signals(lock):
-            result = None
             deployment, crypter = self._state()
 
             def save(state: Deployment) -> None:
@@ -89,9 +81,9 @@ class Operation:
         target = self.command.text("event-log") if log else None
         events = open_event_log(target) if target else None
         plan = PlanDocument() if self.command.on("json") else None
-        self._seen = []
-        sinks: list[Sink] = [self._seen.append] if save is None else []
-        sinks.append(plan.handle if plan else self._display(preview=save is None))
+        sinks: list[Sink] = [plan.handle if plan else self._display(preview=save is None)]
+        if save is None:
+            sinks.append(self.seen.append)
         if events is not None:
             sinks.append(events.write)
         try:
@@ -113,47 +105,43 @@ class Operation:
 
     def _display(self, *, preview: bool) -> Sink:
         """Choose what shows the events: lines as they come, or a diff."""
-        verb = "Previewing " + self.kind if preview else TITLES[self.kind]
+        choice = self.command.text("color") or "auto"
+        if choice not in ("always", "never", "raw", "auto"):
+            raise EngineError(f"--color {choice!r} is none of always, never, raw, auto")
+        automatic = choice == "auto" and sys.stdout.isatty() and "NO_COLOR" not in os.environ
         progress = Progress(
-            title=f"{verb} ({self.place.stack}):",
             stack_name=f"{self.target.project}-{self.target.stack}",
             preview=preview,
-            color=_colorful(self.command),
+            color=choice == "always" or automatic,
             show_outputs=not self.command.on("suppress-outputs"),
-            write=_write,
             debug=self.command.on("debug"),
+            write=_write,
         )
+        verb = {"update": "Updating", "refresh": "Refreshing", "destroy": "Destroying"}[self.kind]
+        title = f"Previewing {self.kind}" if preview else verb
+        _write(progress.paint(f"{title} ({self.target.stack}):", HEAD))
         if self.command.on("diff"):
-            return Difference(progress.paint, _write, preview=preview).handle
+            return Difference(preview=preview, paint=progress.paint, write=_write).handle
         return progress.handle
-
-    def show_details(self) -> None:
-        """Show the last preview as a diff."""
-        details = Difference(lambda text, _color: text, _write, preview=True)
-        for event in self._seen:
-            details.handle(event)
 
     def _read_stack(self, name: str) -> Deployment | None:
         """Read another stack's state for a StackReference, or return None if there is none."""
-        parts = name.split("/")
-        if len(parts) > 3 or (len(parts) > 1 and parts[0] != ORGANIZATION):
+        *owner, stack = name.split("/")
+        if owner and owner[0] != ORGANIZATION:
             return None
-        project = parts[1] if len(parts) == 3 else self.target.project
-        store = self.place.backend.store(project, parts[-1])
-        if not store.exists():
+        store = Store(self.place.backend, (*owner[1:], self.target.project)[0], stack)
+        if not store.file.is_file():
             return None
         latest = store.read()
         return deployment_from_json(latest, self.place.state_crypter(latest).decrypt)
 
     def _record(self, start: int, result: Result | None) -> dict[str, Any]:
-        environment = {"pulumi.version": VERSION}
-        if kind := self.command.text("exec-kind"):
-            environment["exec.kind"] = kind
+        environment = {"pulumi.version": VERSION, "exec.kind": self.command.text("exec-kind")}
         return {
             "kind": self.kind,
             "startTime": start,
             "message": self.command.text("message") or "",
-            "environment": environment,
+            "environment": {key: text for key, text in environment.items() if text},
             "config": self.place.config.raw(),
             "version": 0,
             "result": "succeeded" if result is not None and result.ok else "failed",
@@ -167,15 +155,12 @@ class Operation:
 
         def ask(number: int, _frame: Any) -> None:
             if self.cancel.is_set():
-                _write("terminating immediately; operations in progress are recorded as pending")
+                _write("terminating; what was in progress stays recorded as pending")
                 _end_children()
                 lock.unlink(missing_ok=True)
                 os._exit(128 + number)
             self.cancel.set()
-            _write(
-                "^C received; cancelling. If you would like to terminate immediately, press ^C "
-                "again."
-            )
+            _write("^C received; cancelling. To terminate immediately, press ^C again.")
 
         before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -194,29 +179,22 @@ def _end_children() -> None:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def _colorful(command: Command) -> bool:
-    choice = command.text("color") or "auto"
-    if choice not in ("always", "never", "raw", "auto"):
-        raise EngineError(
-            f"unsupported color option {choice!r}; supported are always, never, raw, auto"
-        )
-    return choice == "always" or (
-        choice == "auto" and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    )
+    print(text, flush=True)
 
 
 def _target(place: Workplace) -> Target:
-    _check_cloud(place)
-    place.config.check_declared()
+    url = place.environ.get("AWS_ENDPOINT_URL", "")
+    if urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise EngineError(
+            f"AWS_ENDPOINT_URL is {url!r}; the rehearsal engine works on a rehearsal's cloud only, "
+            "which is on this machine (`greenlight rehearsal start`); for real ones use the "
+            "official CLI"
+        )
     values = place.config.values(place.crypter.decrypt)
     folder, entry_point = place.project.program()
     return Target(
         project=place.project.name,
-        project_root=str(place.project.root),
+        project_root=str(place.project.file.parent),
         program_directory=str(folder),
         stack=place.store.stack,
         entry_point=entry_point,
@@ -227,27 +205,14 @@ def _target(place: Workplace) -> Target:
     )
 
 
-def _check_cloud(place: Workplace) -> None:
-    url = place.environ.get("AWS_ENDPOINT_URL", "")
-    if urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
-        raise EngineError(
-            f"AWS_ENDPOINT_URL is {url!r}; the rehearsal engine works on a rehearsal's cloud "
-            "only, which is on this "
-            "machine. Start one with `greenlight rehearsal start`, or use the official CLI for "
-            "real clouds"
-        )
-
-
 def _options(command: Command, kind: Any) -> Options:
-    parallel = command.text("parallel")
-    if parallel is not None and not parallel.lstrip("-").isdigit():
-        raise EngineError(f"invalid argument {parallel!r} for --parallel; use a whole number")
+    parallel = command.text("parallel") or str(THREADS_PER_CPU * (os.cpu_count() or 1))
+    if not parallel.isdigit() or parallel == "0":
+        raise EngineError(f"--parallel {parallel!r} is not a whole number above zero")
     replaced = command.all("target-replace")
     return Options(
         kind=kind,
-        parallel=THREADS_PER_CPU * (os.cpu_count() or 1)
-        if parallel is None
-        else max(int(parallel), 1),
+        parallel=int(parallel),
         refresh=command.on("refresh"),
         continue_on_error=command.on("continue-on-error"),
         targets=(*command.all("target"), *replaced),
@@ -262,64 +227,56 @@ def _options(command: Command, kind: Any) -> Options:
 
 def _operate(place: Workplace, command: Command, kind: Kind) -> int:
     preview_only = command.on("preview-only") or command.name == "preview"
-    skip_preview = command.on("skip-preview")
-    if not preview_only:
-        if command.on("json"):
-            raise not_supported(f"--json of `pulumi {command.name}`")
-        if not (place.interactive or skip_preview or command.on("yes")):
-            raise UsageError(
-                "--yes or --skip-preview or --preview-only must be passed in to proceed when "
-                "running in "
-                "non-interactive mode"
-            )
+    skip_preview, yes = command.on("skip-preview"), command.on("yes")
     if command.arguments:
-        raise EngineError(f"pulumi {command.name} takes no arguments, got {command.arguments[0]!r}")
+        raise EngineError(f"pulumi {command.name} takes no arguments: {command.arguments[0]!r}")
+    if command.on("json") and not preview_only:
+        raise not_supported(f"--json of `pulumi {command.name}`")
+    if not (preview_only or skip_preview or yes or place.interactive):
+        # The official CLI's refresh says the same, with the code of any other error.
+        raise (EngineError if kind == "refresh" else UsageError)(
+            "--yes or --skip-preview or --preview-only must be passed in to proceed when running "
+            "in non-interactive mode"
+        )
     operation = Operation(place, command, kind)
     if preview_only or not skip_preview:
         result = operation.preview(log=preview_only)
-        if not result.ok:
-            return 1
-        if preview_only:
-            _check_changes(command, kind, result)
-            return 0
-        if not command.on("yes"):
-            _ask(operation, kind)
-    result = operation.perform()
+        if result.ok and not preview_only and not yes:
+            _ask(operation)
+    if not preview_only and (skip_preview or result.ok):
+        result = operation.perform()
     if not result.ok:
         return 1
-    _check_changes(command, kind, result)
-    if kind == "destroy":
-        if command.on("remove"):
-            remove_stack(place, preserve_config=False, remove_backups=False)
-        else:
-            _write(
-                "The resources in the stack have been deleted, but the history and configuration "
-                "associated with the "
-                "stack are still maintained. \nIf you want to remove the stack completely, run "
-                "`pulumi stack rm "
-                f"{place.stack}`."
-            )
-    return 0
-
-
-def _check_changes(command: Command, kind: Kind, result: Result) -> None:
-    changed = any(
-        count for op, count in result.resource_changes.items() if op not in ("same", "read")
-    )
+    changed = any(count for op, count in result.resource_changes.items() if op != "same")
     if command.on("expect-no-changes") and changed:
         verb = "preview" if command.name == "preview" else kind
         raise ChangesError(f"no changes were expected for {verb} but changes were proposed")
+    if kind == "destroy" and not preview_only:
+        _say_goodbye(place, command)
+    return 0
 
 
-def _ask(operation: Operation, kind: Kind) -> None:
-    while True:
-        answer = input(f"Do you want to perform this {kind}? [yes/no/details] ").strip().lower()
-        if answer == "yes":
-            return
+def _say_goodbye(place: Workplace, command: Command) -> None:
+    if command.on("remove"):
+        remove_stack(place)
+        return
+    _write(
+        "The resources in the stack have been deleted, but the history and configuration "
+        "associated with the stack are still maintained. \nIf you want to remove the stack "
+        f"completely, run `pulumi stack rm {place.store.stack}`."
+    )
+
+
+def _ask(operation: Operation) -> None:
+    question = f"Do you want to perform this {operation.kind}? [yes/no/details] "
+    while (answer := input(question).strip().lower()) != "yes":
+        if answer in ("no", ""):
+            text = f"confirmation declined, not proceeding with the {operation.kind}"
+            raise EngineError(text)
         if answer == "details":
-            operation.show_details()
-        elif answer in ("no", ""):
-            raise DeclinedError(f"confirmation declined, not proceeding with the {kind}")
+            details = Difference(preview=True, write=_write)
+            for event in operation.seen:
+                details.handle(event)
 
 
 HANDLERS: dict[str, Callable[[Workplace, Command], int]] = {

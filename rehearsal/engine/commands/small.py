@@ -3,59 +3,53 @@
 from __future__ import annotations
 
 import getpass
-import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from rehearsal.engine.argv import Command
-from rehearsal.engine.backend import backend_folder, write_atomically
+from rehearsal.engine.backend import Backend, write_atomically
 from rehearsal.engine.commands.tables import print_json, print_table, time_ago
 from rehearsal.engine.commands.workplace import Workplace
-from rehearsal.engine.config import _value
+from rehearsal.engine.config import config_value
 from rehearsal.engine.errors import EngineError
 from rehearsal.engine.project import pulumi_home
 from rehearsal.engine.state import VERSION
 
+ENTRY_ORDER = (
+    "kind", "startTime", "message", "environment", "config", "result", "endTime",
+    "resourceChanges", "version",
+)  # fmt: skip
 
-def _whoami(place: Workplace, command: Command) -> int:
-    user = getpass.getuser()
-    if command.on("json"):
-        print_json({"user": user, "url": place.backend.url}, indent=2)
-    else:
-        print(
-            user if not command.on("verbose") else f"User: {user}\nBackend URL: {place.backend.url}"
-        )
+
+def _version(place: Workplace, command: Command) -> int:
+    print(VERSION)
     return 0
 
 
-def _about(place: Workplace, command: Command) -> int:
-    print(f"CLI\nVersion      {VERSION}\nEngine       greenlight's rehearsal engine, offline\n")
-    print(f"Backend\nURL          {place.backend.url}")
+def _whoami(place: Workplace, command: Command) -> int:
+    user, url = getpass.getuser(), place.backend.url
+    if command.on("json"):
+        print_json({"user": user, "url": url})
+    else:
+        print(f"User: {user}\nBackend URL: {url}" if command.on("verbose") else user)
     return 0
 
 
 def _login(place: Workplace, command: Command) -> int:
-    given = command.arguments[0] if command.arguments else command.text("cloud-url")
-    url = "file://~" if command.on("local") else given
-    if url is None:
-        raise EngineError(
-            "the rehearsal engine logs in to folders only: pulumi login file://<folder>"
-        )
-    backend_folder(url)
-    file = pulumi_home(place.environ) / "credentials.json"
-    credentials = json.loads(file.read_text()) if file.is_file() else {}
-    write_atomically(file, json.dumps({**credentials, "current": url}, indent=4))
+    given = (*command.arguments, command.text("cloud-url") or "")[0]
+    url = Backend("file://~" if command.on("local") else given).url
+    write_atomically(pulumi_home(place.environ) / "credentials.json", {"current": url})
     print(f"Logged in to {url} as {getpass.getuser()}")
     return 0
 
 
 def _cancel(place: Workplace, command: Command) -> int:
     if command.arguments:
-        place.stack = command.arguments[0].split("/")[-1]
-    place.confirm(f"irreversibly cancel the currently running update for '{place.store.stack}'")
+        place.store = place.named(command.arguments[0]).require()
+    stack = place.store.stack
+    place.confirm(f"irreversibly cancel the currently running update for '{stack}'")
     place.store.cancel()
-    print(f"The currently running update for '{place.stack}' has been canceled!")
+    print(f"The currently running update for '{stack}' has been canceled!")
     return 0
 
 
@@ -70,99 +64,74 @@ def _plugins(place: Workplace, command: Command) -> int:
 
 
 def _install(place: Workplace, command: Command) -> int:
-    print(
-        "Nothing to install: the rehearsal engine takes providers from PULUMI_DEBUG_PROVIDERS "
-        "and the program's "
-        "dependencies as they are."
-    )
+    print("Nothing to install: providers are attached by PULUMI_DEBUG_PROVIDERS, and the program's")
+    print("dependencies are taken as they are.")
     return 0
 
 
 def _tag_ls(place: Workplace, command: Command) -> int:
     tags = place.store.tags()
     if command.on("json"):
-        print_json(tags, indent=2, sort=True)
+        print_json(tags, sort=True)
     else:
         print_table(("NAME", "VALUE"), sorted(tags.items()))
     return 0
 
 
 def _tag(place: Workplace, command: Command) -> int:
-    verb = command.name.split()[-1]
-    wanted = 2 if verb == "set" else 1
-    if len(command.arguments) != wanted:
-        raise EngineError(
-            f"pulumi stack tag {verb} takes {wanted} arguments, got {len(command.arguments)}"
-        )
-    tags, name = place.store.tags(), command.arguments[0]
-    if verb == "set":
-        place.store.write_tags({**tags, name: command.arguments[1]})
-    elif verb == "rm":
-        place.store.write_tags({key: value for key, value in tags.items() if key != name})
-    elif name not in tags:
+    tags, verb = place.store.tags(), command.name.split()[-1]
+    if len(command.arguments) != (2 if verb == "set" else 1):
+        raise EngineError(f"pulumi stack tag {verb} takes a name{' and a value' * (verb == 'set')}")
+    name, *value = command.arguments
+    if verb == "get" and name not in tags:
         raise EngineError(f"stack tag '{name}' not found for stack '{place.stack}'")
-    else:
+    if verb == "get":
         print(tags[name])
+    else:
+        rest = {key: item for key, item in tags.items() if key != name}
+        place.store.write_tags({**rest, **({name: value[0]} if value else {})})
     return 0
 
 
 def _history(place: Workplace, command: Command) -> int:
     entries = place.store.history()
-    size = int(command.text("page-size") or 10)
-    if size > 0 and ("page-size" in command.flags or not command.on("json")):
+    if size := int(command.text("page-size") or (0 if command.on("json") else 10)):
         page = max(int(command.text("page") or 1), 1)
         entries = entries[(page - 1) * size : page * size]
     if command.on("json"):
-        print_json(
-            [_entry(place, entry, command.on("show-secrets")) for entry in entries], indent=4
-        )
+        shown = [_entry(place, entry, show=command.on("show-secrets")) for entry in entries]
+        print_json(shown, indent=4)
         return 0
     if not entries:
         print("Stack has never been updated")
     for entry in entries:
-        _print_entry(entry, full_dates=command.on("full-dates"))
+        changes = " ".join(f"{op}: {n}" for op, n in entry["resourceChanges"].items())
+        ago = time_ago(datetime.fromtimestamp(entry["startTime"], UTC))
+        print(f"UpdateKind: {entry['kind']}\nStatus: {entry['result']}")
+        print(f"Message: {entry['message']}\n    {changes}")
+        print(f"Updated {ago} took {entry['endTime'] - entry['startTime']}s\n")
     return 0
 
 
-def _entry(place: Workplace, entry: dict[str, Any], show_secrets: bool) -> dict[str, Any]:
-    document = {
-        "kind": entry["kind"],
-        "startTime": _moment(entry["startTime"]),
-        "message": entry["message"],
-        "environment": entry.get("environment") or {},
-        "config": {},
-        "result": entry["result"],
-        "endTime": _moment(entry["endTime"]),
-        "version": entry.get("version", 0),
-    }
+def _entry(place: Workplace, entry: dict[str, Any], *, show: bool) -> dict[str, Any]:
+    config = {}
     for key, raw in (entry.get("config") or {}).items():
-        value = _value(raw, place.crypter.decrypt if show_secrets else None)
-        shown = {} if value.secret and not show_secrets else {"value": value.text}
-        if shown and value.structure is not None:
-            shown["objectValue"] = value.structure
-        document["config"][key] = {**shown, "secret": value.secret}
-    if entry.get("resourceChanges"):
-        document["resourceChanges"] = entry["resourceChanges"]
-    return document
+        value = config_value(raw, place.crypter.decrypt if show else None)
+        shown: dict[str, Any] = {"value": value.text, "objectValue": value.structure}
+        shown = {} if value.secret and not show else shown
+        shown = {name: item for name, item in shown.items() if item is not None}
+        config[key] = {**shown, "secret": value.secret}
+    times = {
+        name: datetime.fromtimestamp(entry[name], UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        for name in ("startTime", "endTime")
+    }
+    document = {"environment": {}, "version": 0, **entry, **times, "config": config}
+    return {name: document[name] for name in ENTRY_ORDER if document.get(name) is not None}
 
 
-def _moment(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def _print_entry(entry: dict[str, Any], *, full_dates: bool) -> None:
-    start, end = entry["startTime"], entry["endTime"]
-    ago = _moment(start) if full_dates else time_ago(datetime.fromtimestamp(start, UTC))
-    print(f"UpdateKind: {entry['kind']}\nStatus: {entry['result']}\nMessage: {entry['message']}")
-    symbols = {"create": "+", "delete": "-", "update": "~", "replace": "+-", "same": " "}
-    changes = entry.get("resourceChanges") or {}
-    counts = "".join(f"{symbols.get(op, op)}{count} " for op, count in changes.items())
-    print(f"    {counts}Updated {ago} took {end - start}s\n")
-
-
-HANDLERS: dict[str, Callable[[Workplace, Command], int]] = {
+HANDLERS = {
+    "version": _version,
     "whoami": _whoami,
-    "about": _about,
     "login": _login,
     "cancel": _cancel,
     "plugin ls": _plugins,

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from rehearsal.engine.argv import Command
-from rehearsal.engine.backend import Store, check_magic
+from rehearsal.engine.backend import Store, check_magic, check_version
 from rehearsal.engine.commands.tables import print_json, print_table, time_ago
 from rehearsal.engine.commands.workplace import Workplace
 from rehearsal.engine.errors import EngineError, StackNotFoundError
-from rehearsal.engine.project import bare_stack_name
 from rehearsal.engine.state import (
     SCHEMA_VERSION,
     Deployment,
-    PendingOperation,
     deployment_from_json,
     deployment_to_json,
     hidden_secret,
@@ -27,33 +24,28 @@ from rehearsal.engine.state import (
 )
 
 
-def _init(place: Workplace, command: Command) -> int:
+def _one(command: Command) -> str:
     given = (*command.arguments, *([command.text("stack")] if command.text("stack") else []))
-    if len(given) != 1 or not given[0]:
-        raise EngineError("give the name of the new stack: pulumi stack init <name>")
+    if not given or not given[0]:
+        raise StackNotFoundError("no stack selected; specify a stack name with --stack")
+    return given[0]
+
+
+def _init(place: Workplace, command: Command) -> int:
     try:
-        name = bare_stack_name(given[0], place.project.name)
+        store = place.named(_one(command))
     except EngineError as err:
-        raise EngineError(
-            f"could not create stack: {err}"
-            if given[0].count("/") == 2 and "project" in str(err)
-            else str(err)
-        ) from err
-    place.create_stack(name, select=not command.on("no-select"))
+        raise EngineError(f"could not create stack: {err}") from err
+    place.create_stack(store, select=not command.on("no-select"))
     return 0
 
 
 def _select(place: Workplace, command: Command) -> int:
-    wanted = command.arguments[0] if command.arguments else command.text("stack")
-    if wanted is None:
-        raise StackNotFoundError("no stack selected; specify a stack name with --stack")
-    name = bare_stack_name(wanted, place.project.name)
-    if place.backend.store(place.project.name, name).exists():
-        place.select(name)
-    elif command.on("create"):
-        place.create_stack(name, select=True)
+    store = place.named(_one(command))
+    if command.on("create") and not store.file.is_file():
+        place.create_stack(store, select=True)
     else:
-        raise StackNotFoundError(f"no stack named '{name}' found")
+        place.select(store.require().stack)
     return 0
 
 
@@ -64,27 +56,24 @@ def _unselect(place: Workplace, command: Command) -> int:
 
 
 def _ls(place: Workplace, command: Command) -> int:
-    project = None if command.on("all") else place.project.name
-    current = None if command.on("all") and not _in_project(place) else place.selected
+    project = place.project.name if place.in_project or not command.on("all") else None
     entries: list[dict[str, Any]] = []
-    for store in place.backend.stores(project):
-        latest = store.read()
-        own = _in_project(place) and store.project == place.project.name
+    for store in place.backend.stores(None if command.on("all") else project):
+        latest, own = store.read(), store.project == project
         short = own and not command.on("fully-qualify-stack-names")
-        entry: dict[str, Any] = {
-            "name": store.stack if short else store.full_name,
-            "current": current is not None and own and current.split("/")[-1] == store.stack,
-        }
-        if latest.get("manifest", {}).get("time"):
-            entry["lastUpdate"] = _milliseconds(latest["manifest"]["time"])
-            entry["resourceCount"] = len(latest.get("resources") or [])
+        entry: dict[str, Any] = {"name": store.stack if short else store.full_name}
+        entry |= {"current": own and place.selected == store.stack}
+        if "manifest" in latest:
+            when = _parse(latest["manifest"]["time"]).isoformat(timespec="milliseconds")
+            entry |= {"lastUpdate": when.replace("+00:00", "Z")}
+            entry |= {"resourceCount": len(latest.get("resources") or [])}
         entries.append(entry)
     if command.on("json"):
-        print_json(entries, indent=2)
+        print_json(entries)
         return 0
     rows = [
         (
-            entry["name"] + ("*" if entry["current"] else ""),
+            entry["name"] + "*" * entry["current"],
             time_ago(_parse(entry["lastUpdate"])) if "lastUpdate" in entry else "n/a",
             str(entry.get("resourceCount", "n/a")),
         )
@@ -94,163 +83,122 @@ def _ls(place: Workplace, command: Command) -> int:
     return 0
 
 
-def _in_project(place: Workplace) -> bool:
-    try:
-        return bool(place.project)
-    except EngineError:
-        return False
-
-
 def _parse(moment: str) -> datetime:
     return datetime.fromisoformat(moment[:26].rstrip("Z")).replace(tzinfo=UTC)
 
 
-def _milliseconds(moment: str) -> str:
-    return _parse(moment).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
 def _rm(place: Workplace, command: Command) -> int:
     if command.arguments:
-        place.stack = bare_stack_name(command.arguments[0], place.project.name)
-    store = place.store
-    if store.read().get("resources") and not command.on("force"):
+        place.store = place.named(command.arguments[0]).require()
+    stack = place.store.stack
+    if place.store.read().get("resources") and not command.on("force"):
         raise EngineError(
-            f"'{store.stack}' still has resources; removal rejected. Possible actions:\n- Make "
-            "sure that "
-            f"'{store.stack}' is the stack that you want to destroy\n- Run `pulumi destroy` to "
-            "delete the resources, "
-            "then run `pulumi stack rm`\n- Run `pulumi stack rm --force` to override this error"
+            f"'{stack}' still has resources; removal rejected. Possible actions:\n"
+            f"- Make sure that '{stack}' is the stack that you want to destroy\n"
+            "- Run `pulumi destroy` to delete the resources, then run `pulumi stack rm`\n"
+            "- Run `pulumi stack rm --force` to override this error"
         )
-    place.confirm(f"permanently remove the '{store.stack}' stack")
-    remove_stack(
-        place,
-        preserve_config=command.on("preserve-config"),
-        remove_backups=command.on("remove-backups"),
-    )
+    place.confirm(f"permanently remove the '{stack}' stack")
+    remove_stack(place)
     return 0
 
 
-def remove_stack(place: Workplace, *, preserve_config: bool, remove_backups: bool) -> None:
-    """Remove the stack with its settings file and forget it if it was selected."""
-    store, config = place.store, place.config.file
-    store.remove(backups=remove_backups)
-    if not preserve_config:
-        config.unlink(missing_ok=True)
-    if place.selected is not None and place.selected.split("/")[-1] == store.stack:
+def remove_stack(place: Workplace) -> None:
+    """Remove the stack with its settings file, and forget it if it was selected."""
+    file, command = place.config.file, place.command
+    place.store.remove(backups=command.on("remove-backups"))
+    if not command.on("preserve-config"):
+        file.unlink(missing_ok=True)
+    if place.selected == place.store.stack:
         place.select(None)
-    print(f"Stack '{store.stack}' has been removed!")
+    print(f"Stack '{place.store.stack}' has been removed!")
 
 
 def _rename(place: Workplace, command: Command) -> int:
     if len(command.arguments) != 1:
         raise EngineError("give the new name: pulumi stack rename <new name>")
-    old, config = place.store, place.config
-    new = place.backend.store(
-        place.project.name, bare_stack_name(command.arguments[0], place.project.name)
-    )
-    if new.exists():
+    old, file, new = place.store, place.config.file, place.named(command.arguments[0])
+    if new.file.is_file():
         raise EngineError(f"stack '{new.full_name}' already exists")
-    was_selected = place.selected is not None and place.selected.split("/")[-1] == old.stack
-    latest = old.read()
+    was_selected = place.selected == old.stack
     with old.locked():
-        old.move(
-            new,
-            _renamed(latest, f"urn:pulumi:{old.stack}::", f"urn:pulumi:{new.stack}::", old, new),
-        )
-    if config.file.is_file():
-        config.file.rename(config.file.with_name(f"Pulumi.{new.stack}{config.file.suffix}"))
+        old.move(new, _renamed(old.read(), old, new))
+    if file.is_file():
+        file.rename(file.with_name(f"Pulumi.{new.stack}{file.suffix}"))
     if was_selected:
         place.select(new.stack)
     print(f"Renamed {old.stack} to {new.stack}")
     return 0
 
 
-def _renamed(value: Any, old: str, new: str, before: Store, after: Store) -> Any:
-    """Rewrite every URN in a deployment; the stack's own resource carries the stack's name too."""
-    if isinstance(value, Mapping):
-        return {
-            _renamed(k, old, new, before, after): _renamed(v, old, new, before, after)
-            for k, v in value.items()
-        }
+def _renamed(value: Any, old: Store, new: Store) -> Any:
+    """Rewrite every URN in a deployment; the stack's own resource carries its name too."""
+    if isinstance(value, dict):
+        return {_renamed(k, old, new): _renamed(item, old, new) for k, item in value.items()}
     if isinstance(value, list):
-        return [_renamed(item, old, new, before, after) for item in value]
-    if isinstance(value, str) and value.startswith(old):
-        own = f"::pulumi:pulumi:Stack::{before.project}-"
-        return (new + value[len(old) :]).replace(own + before.stack, own + after.stack)
-    return value
+        return [_renamed(item, old, new) for item in value]
+    head = f"urn:pulumi:{old.stack}::"
+    if not isinstance(value, str) or not value.startswith(head):
+        return value
+    root = f"::pulumi:pulumi:Stack::{old.project}-"
+    moved = f"urn:pulumi:{new.stack}::{value.removeprefix(head)}"
+    return moved.replace(root + old.stack, root + new.stack)
 
 
 def _show(place: Workplace, command: Command) -> int:
+    store = place.store
     if command.on("show-name"):
-        full = command.on("fully-qualify-stack-names")
-        print(place.store.full_name if full else place.store.stack)
+        print(store.full_name if command.on("fully-qualify-stack-names") else store.stack)
         return 0
-    latest = place.store.read()
-    deployment = _read(place, command.on("show-secrets"))
-    print(f"Current stack is {place.store.stack}:\n    Managed by {_host()}")
-    moment = latest.get("manifest", {}).get("time")
-    if moment:
-        print(f"    Last updated: {time_ago(_parse(moment))} ({moment})")
-        print(f"    Pulumi version used: {latest['manifest']['version']}")
+    print(f"Current stack is {store.stack}:")
+    manifest = store.read().get("manifest")
+    if manifest:
+        print(f"    Last updated: {time_ago(_parse(manifest['time']))} ({manifest['time']})")
+        print(f"    Pulumi version used: {manifest['version']}")
+    deployment = _read(place)
     shown = [r for r in deployment.resources if not r.type.startswith("pulumi:providers:")]
     print(f"Current stack resources ({len(shown)}):")
-    rows = [(r.type, r.urn.split("::", 3)[3], *_extra(r, command)) for r in shown]
+    urns = command.on("show-urns")
+    rows = [(r.type, r.urn if urns else r.urn.split("::", 3)[3]) for r in shown]
     if rows:
-        print_table(("TYPE", "NAME"), rows, indent=4)
+        print_table(("TYPE", "URN" if urns else "NAME"), rows, indent=4)
     else:
         print("    No resources currently in this stack")
-    if deployment.resources:
-        print()
-        _print_outputs(_outputs(deployment), show_secrets=command.on("show-secrets"))
+    print()
+    _print_outputs(_outputs(place, deployment))
     print("\nUse `pulumi stack select` to change stack; `pulumi stack ls` lists known ones")
     return 0
 
 
-def _extra(resource: Any, command: Command) -> tuple[str, ...]:
-    ids = (f"ID: {resource.id}",) if command.on("show-ids") and resource.id else ()
-    return (*ids, *((f"URN: {resource.urn}",) if command.on("show-urns") else ()))
-
-
-def _host() -> str:
-    import socket
-
-    return socket.gethostname()
-
-
-def _read(place: Workplace, show_secrets: bool) -> Deployment:
-    """Read the state; without the secrets no passphrase is needed."""
-    if show_secrets:
+def _read(place: Workplace) -> Deployment:
+    """Read the state; unless secrets are to be shown, no passphrase is needed."""
+    if place.command.on("show-secrets"):
         return place.deployment()[0]
-    return deployment_from_json(place.store.read(), lambda _text, _place: '"[secret]"')
+    return deployment_from_json(place.store.read(), lambda _text, _place: "null")
 
 
-def _outputs(deployment: Deployment) -> dict[str, Any]:
-    stacks = [r for r in deployment.resources if r.type == "pulumi:pulumi:Stack" and not r.delete]
-    return stacks[0].outputs if stacks else {}
+def _outputs(place: Workplace, deployment: Deployment) -> dict[str, Any]:
+    stacks = [r for r in deployment.resources if r.type == "pulumi:pulumi:Stack"]
+    show = place.command.on("show-secrets")
+    write = (lambda text, _place: json.loads(text)) if show else hidden_secret
+    shown: dict[str, Any] = value_to_json(stacks[0].outputs if stacks else {}, write)
+    return shown
 
 
 def _output(place: Workplace, command: Command) -> int:
-    show = command.on("show-secrets")
-    outputs = _outputs(_read(place, show))
-    shown = value_to_json(outputs, _shown_secret if show else hidden_secret)
-    if not command.arguments:
-        if command.on("json"):
-            print_json(shown, indent=2, sort=True)
-        else:
-            _print_outputs(outputs, show_secrets=show)
-        return 0
-    name = command.arguments[0]
-    if name not in shown:
-        raise EngineError(f"current stack does not have output property '{name}'")
+    shown: Any = _outputs(place, _read(place))
+    if command.arguments:
+        name = command.arguments[0]
+        if name not in shown:
+            raise EngineError(f"current stack does not have output property '{name}'")
+        shown = shown[name]
     if command.on("json"):
-        print_json(shown[name], indent=2, sort=True)
+        print_json(shown, sort=True)
+    elif command.arguments:
+        print(_text(shown))
     else:
-        print(_text(shown[name]))
+        _print_outputs(shown)
     return 0
-
-
-def _shown_secret(text: str, place: str) -> Any:
-    return json.loads(text)
 
 
 def _text(value: Any) -> str:
@@ -259,11 +207,11 @@ def _text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
 
 
-def _print_outputs(outputs: Mapping[str, Any], *, show_secrets: bool) -> None:
-    print(f"Current stack outputs ({len(outputs)}):")
-    shown = value_to_json(dict(outputs), _shown_secret if show_secrets else hidden_secret)
+def _print_outputs(shown: dict[str, Any]) -> None:
+    print(f"Current stack outputs ({len(shown)}):")
     if shown:
-        print_table(("OUTPUT", "VALUE"), [(k, _text(shown[k])) for k in sorted(shown)], indent=4)
+        rows = [(key, _text(shown[key])) for key in sorted(shown)]
+        print_table(("OUTPUT", "VALUE"), rows, indent=4)
     else:
         print("    No output values currently in this stack")
 
@@ -272,14 +220,10 @@ def _export(place: Workplace, command: Command) -> int:
     latest = place.store.read()
     if command.on("show-secrets"):
         deployment, _ = place.deployment()
-        readable = deployment_to_json(deployment, plaintext_secret, secrets_provider=None)
-        latest = {
-            **latest,
-            **{k: readable[k] for k in ("resources", "pending_operations") if k in readable},
-        }
-    text = json.dumps(
-        {"version": SCHEMA_VERSION, "deployment": latest}, indent=4, ensure_ascii=False
-    )
+        shown = deployment_to_json(deployment, plaintext_secret, secrets_provider=None)
+        latest |= {k: shown[k] for k in ("resources", "pending_operations") if k in shown}
+    document = {"version": SCHEMA_VERSION, "deployment": latest}
+    text = json.dumps(document, indent=4, ensure_ascii=False)
     file = command.text("file")
     if file is None:
         print(text)
@@ -289,49 +233,41 @@ def _export(place: Workplace, command: Command) -> int:
 
 
 def _import(place: Workplace, command: Command) -> int:
-    file = command.text("file")
-    text = sys.stdin.read() if file is None else (place.folder / file).read_text(encoding="utf-8")
+    file, force, stack = command.text("file"), command.on("force"), place.store.stack
     try:
-        document = json.loads(text)
-    except ValueError as err:
-        raise EngineError(
-            f"could not read the deployment: {err}; give what `pulumi stack export` wrote"
-        ) from err
-    if document.get("version") != SCHEMA_VERSION:
-        raise EngineError(
-            f"the deployment has version {document.get('version')!r}; the rehearsal engine takes "
-            "version "
-            f"{SCHEMA_VERSION}"
-        )
+        document = json.loads((place.folder / file).read_bytes() if file else sys.stdin.read())
+    except (ValueError, OSError) as err:
+        raise EngineError(f"could not read the deployment: {err}") from err
+    check_version(document, file or "the input")
     given = document.get("deployment") or {}
-    force = command.on("force")
-    if not force:
-        check_magic(given, "the deployment")
     crypter = place.state_crypter(given)
     deployment = deployment_from_json(given, crypter.decrypt)
-    own = f"urn:pulumi:{place.store.stack}::{place.project.name}::"
-    foreign = [r.urn for r in deployment.resources if not r.urn.startswith(own)]
-    if foreign and not force:
-        raise EngineError(
-            f"resource '{foreign[0]}' is not of this stack, whose URNs start with {own}; --force "
-            "imports it anyway"
-        )
     if not force:
+        check_magic(given, file or "the input")
         verify_deployment(deployment)
-    pending: list[PendingOperation] = deployment.pending_operations
-    if pending and not force:
-        print(
-            f"warning: removing {len(pending)} pending operations from the deployment",
-            file=sys.stderr,
-        )
-        deployment.pending_operations = []
+        others = [(r.urn, r.urn.split(":")[2]) for r in deployment.resources]
+        problems = [
+            f"resource '{urn}' is from a different stack ({other} != {stack})"
+            for urn, other in others
+            if other != stack
+        ]
+        if problems:
+            problems.append(
+                "importing this file could be dangerous; rerun with --force to proceed anyway"
+            )
+            lines = "".join(f"\n    {i}) {text}" for i, text in enumerate(problems, 1))
+            raise EngineError(f"{len(problems)} errors occurred:{lines}")
+    for pending in deployment.pending_operations:
+        what = f"'{pending.type}' on '{pending.resource.urn}'"
+        print(f"warning: removing pending operation {what} from snapshot", file=sys.stderr)
+    deployment.pending_operations = []
     with place.store.locked():
         place.save(deployment, crypter)
     print("Import complete.")
     return 0
 
 
-HANDLERS: dict[str, Callable[[Workplace, Command], int]] = {
+HANDLERS = {
     "stack": _show,
     "stack init": _init,
     "stack select": _select,

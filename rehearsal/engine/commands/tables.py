@@ -7,39 +7,26 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-UNITS = (
-    ("year", 31536000),
-    ("month", 2592000),
-    ("week", 604800),
-    ("day", 86400),
-    ("hour", 3600),
-    ("minute", 60),
-)
+UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 
 
-def print_json(value: Any, *, indent: int, sort: bool = False) -> None:
+def print_json(value: Any, *, indent: int = 2, sort: bool = False) -> None:
     """Print a JSON document as the official CLI lays it out."""
     print(json.dumps(value, indent=indent, sort_keys=sort, ensure_ascii=False))
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int = 0) -> None:
     """Print columns two spaces apart; the last cell of a line isn't padded."""
-    lines = [head, *rows]
-    widths = [
-        max(len(line[i]) for line in lines if i < len(line)) for i in range(max(map(len, lines)))
-    ]
-    for line in lines:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for line in (head, *rows):
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
         print(" " * indent + "  ".join(cells).rstrip())
 
 
 def time_ago(moment: datetime) -> str:
     """Say how long ago a moment was, in its largest unit."""
     seconds = int((datetime.now(UTC) - moment).total_seconds())
-    if seconds < 1:
-        return "now"
-    for unit, length in (*UNITS, ("second", 1)):
-        if seconds >= length:
-            count = seconds // length
+    for unit, length in UNITS.items():
+        if count := seconds // length:
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "now"

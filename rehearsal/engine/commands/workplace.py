@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import sys
 from collections.abc import Mapping
 from functools import cached_property
@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.engine.argv import Command
-from rehearsal.engine.backend import Backend, Store, backend_url
+from rehearsal.engine.backend import Backend, Store, write_atomically
 from rehearsal.engine.config import StackConfig
-from rehearsal.engine.errors import EngineError, StackNotFoundError
+from rehearsal.engine.errors import EngineError, LoginError, not_supported
 from rehearsal.engine.project import (
     Project,
     bare_stack_name,
     find_project,
-    select_stack,
-    selected_stack,
+    pulumi_home,
+    selection,
 )
 from rehearsal.engine.secrets import Crypter, new_salt
 from rehearsal.engine.state import Deployment, deployment_from_json, deployment_to_json
@@ -29,23 +29,35 @@ class Workplace:
 
     def __init__(self, command: Command, environ: Mapping[str, str], folder: Path) -> None:
         self.command, self.environ = command, environ
-        self.folder = folder / command.flags.get("cwd", "")
+        self.folder = (folder / (command.text("cwd") or "")).absolute()
         if not self.folder.is_dir():
             raise EngineError(f"--cwd {self.folder} is not a folder")
 
     @cached_property
     def project(self) -> Project:
         """The project of the working folder."""
-        return find_project(self.folder.absolute())
+        return find_project(self.folder)
 
     @cached_property
     def backend(self) -> Backend:
-        """The back end in force; commands that need no project may run outside of one."""
+        """The back end in force: the environment's, the project's, or that of the last login."""
+        url = self.environ.get("PULUMI_BACKEND_URL")
+        if not url and self.in_project:
+            url = self.project.backend_url
+        credentials = pulumi_home(self.environ) / "credentials.json"
+        if not url and credentials.is_file():
+            url = json.loads(credentials.read_bytes()).get("current")
+        if not url:
+            raise LoginError("nobody is logged in; set PULUMI_BACKEND_URL=file://<folder>")
+        return Backend(url)
+
+    @property
+    def in_project(self) -> bool:
+        """Whether the working folder belongs to a project."""
         try:
-            wanted = self.project.backend_url
+            return bool(self.project)
         except EngineError:
-            wanted = None
-        return Backend(backend_url(self.environ, wanted))
+            return False
 
     @cached_property
     def stack(self) -> str:
@@ -60,109 +72,94 @@ class Workplace:
 
     @property
     def selected(self) -> str | None:
-        """The stack that is selected, whether it exists or not."""
-        return selected_stack(self.project, self.backend.url, self.environ)
+        """The own name of the stack that is selected, whether it exists or not."""
+        name = self.environ.get("PULUMI_STACK")
+        if not name:
+            name = selection(self.project, self.environ)[1].get(self.backend.url)
+        return name and name.split("/")[-1]
+
+    def select(self, name: str | None) -> None:
+        """Remember the stack, or forget it."""
+        file, stacks = selection(self.project, self.environ)
+        stacks.pop(self.backend.url, None)
+        if name is not None:
+            stacks[self.backend.url] = self.named(name).full_name
+        write_atomically(file, {"stacks": stacks})
+
+    def named(self, name: str) -> Store:
+        """Return the files of one of the project's stacks."""
+        return Store(self.backend, self.project.name, bare_stack_name(name, self.project.name))
 
     @cached_property
     def store(self) -> Store:
-        """The files of the stack.
-
-        Raises:
-            StackNotFoundError: there is no such stack.
-        """
-        store = self.backend.store(self.project.name, self.stack)
-        if not store.exists():
-            raise StackNotFoundError(f"no stack named '{self.stack}' found")
-        return store
+        """The files of the stack, which must exist."""
+        return self.named(self.stack).require()
 
     @cached_property
     def config(self) -> StackConfig:
         """The settings file of the stack, or the one `--config-file` names."""
-        file = self.command.text("config-file")
-        return StackConfig(
-            self.project, self.store.stack, None if file is None else self.folder / file
-        )
+        given, folder = self.command.text("config-file"), self.project.config_folder
+        names = [f"Pulumi.{self.store.stack}.{end}" for end in ("yaml", "yml", "json")]
+        file = next((folder / name for name in names if (folder / name).is_file()), None)
+        file = self.folder / given if given else file or folder / names[0]
+        return StackConfig(file, self.project.name)
 
     @cached_property
     def crypter(self) -> Crypter:
         """What the stack's configuration is encrypted with; a stack without a salt gets one."""
-        if self.config.salt is None:
-            self.config.salt = new_salt(self.environ)
+        salt = self.config.salt
+        if salt is None:
+            self.config.salt = salt = new_salt(self.environ)
             self.config.save()
-        return Crypter(str(self.config.salt), self.environ)
+        return Crypter(salt, self.environ)
 
     def state_crypter(self, latest: Mapping[str, Any]) -> Crypter:
-        """What the stack's state is encrypted with; its salt may be another than the "
-        "configuration's.
-
-        Raises:
-            EngineError: another secrets provider.
-        """
-        provider = latest.get("secrets_providers")
-        if not provider:
-            return self.crypter
-        if provider.get("type") != "passphrase":
-            raise EngineError(
-                f"secrets provider {provider.get('type')!r} is not supported by the rehearsal "
-                "engine, which knows "
-                "passphrase only; use the official CLI"
-            )
-        salt = provider["state"]["salt"]
-        return self.crypter if salt == self.config.salt else Crypter(salt, self.environ)
+        """What a state is encrypted with; its salt may be another than the configuration's."""
+        provider = latest.get("secrets_providers") or {}
+        if provider.get("type", "passphrase") != "passphrase":
+            raise not_supported(f"secrets provider {provider['type']!r} (allowed: passphrase)")
+        salt = provider.get("state", {}).get("salt")
+        known = salt is None or salt == self.config.salt
+        return self.crypter if known else Crypter(salt, self.environ)
 
     def deployment(self) -> tuple[Deployment, Crypter]:
-        """Read the stack's state, decrypted when first needed, and what decrypts it."""
+        """Read the stack's state, and what de- and encrypts it."""
         latest = self.store.read()
         crypter = self.state_crypter(latest)
         return deployment_from_json(latest, crypter.decrypt), crypter
 
     def save(self, deployment: Deployment, crypter: Crypter) -> None:
         """Write the stack's state."""
-        self.store.write(
-            deployment_to_json(
-                deployment, crypter.state_secret, secrets_provider=secrets_provider(crypter)
-            )
-        )
+        provider = {"type": "passphrase", "state": {"salt": crypter.salt}}
+        document = deployment_to_json(deployment, crypter.state_secret, secrets_provider=provider)
+        self.store.write(document)
 
-    def create_stack(self, name: str, *, select: bool) -> None:
+    def create_stack(self, store: Store, *, select: bool) -> None:
         """Make an empty stack.
 
         Raises:
             EngineError: it exists, or the passphrase is absent or wrong.
         """
-        provider = self.command.text("secrets-provider")
-        if provider not in (None, "", "default", "passphrase"):
-            raise EngineError(
-                f"secrets provider {provider!r} is not supported by the rehearsal engine "
-                "(allowed: passphrase), "
-                "use the official CLI"
-            )
-        store = self.backend.store(self.project.name, name)
-        if store.exists():
+        if self.command.text("secrets-provider") not in (None, "", "default", "passphrase"):
+            raise not_supported("the --secrets-provider (allowed: passphrase)")
+        if store.file.is_file():
             raise EngineError(f"stack '{store.full_name}' already exists")
-        self.__dict__["store"] = store
+        self.store = store
         try:
             self.crypter.check()
         except EngineError as err:
-            raise type(err)(f"could not create secrets manager for new stack: {err}") from err
+            text = f"could not create secrets manager for new stack: {err}"
+            raise EngineError(text) from err
         self.save(Deployment(), self.crypter)
         if select:
-            self.select(name)
-        print(f"Created stack '{name}'", file=sys.stderr)
-
-    def select(self, name: str | None) -> None:
-        """Remember the stack, or forget it."""
-        select_stack(self.project, self.backend.url, name, self.environ)
+            self.select(store.stack)
+        print(f"Created stack '{store.stack}'", file=sys.stderr)
 
     @property
     def interactive(self) -> bool:
         """Whether a person can be asked."""
-        return (
-            not self.command.on("non-interactive")
-            and sys.stdin.isatty()
-            and sys.stdout.isatty()
-            and not os.environ.get("CI")
-        )
+        terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        return terminal and not self.command.on("non-interactive")
 
     def confirm(self, what: str) -> None:
         """Have a person type the stack's name, unless `--yes` was given.
@@ -174,15 +171,6 @@ class Workplace:
             return
         if not self.interactive:
             raise EngineError("non-interactive mode requires --yes flag")
-        print(
-            f"This will {what}!\nPlease confirm that this is what you'd like to do by typing "
-            f"`{self.stack}`: ",
-            end="",
-        )
-        if input().strip() != self.stack:
+        print(f"This will {what}!\nPlease confirm by typing `{self.store.stack}`: ", end="")
+        if input().strip() != self.store.stack:
             raise EngineError("confirmation declined")
-
-
-def secrets_provider(crypter: Crypter) -> dict[str, Any]:
-    """Say in the state how its secrets were made."""
-    return {"type": "passphrase", "state": {"salt": crypter.salt}}

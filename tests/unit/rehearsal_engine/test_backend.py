@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rehearsal.engine.backend import Backend, LockedError, Store, backend_url
+from rehearsal.engine.backend import Backend, Store
 from rehearsal.engine.errors import EngineError, LoginError, StackNotFoundError
 from rehearsal.engine.state import Deployment, deployment_to_json, hidden_secret
 
@@ -18,7 +17,7 @@ LATEST = deployment_to_json(Deployment(), hidden_secret, secrets_provider=None)
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    store = Backend(f"file://{tmp_path}").store("p5", "dev")
+    store = Store(Backend(f"file://{tmp_path}"), "p5", "dev")
     store.write(LATEST)
     return store
 
@@ -44,20 +43,9 @@ def test_state_is_a_checkpoint_under_the_project_and_the_one_before_is_kept(
     assert not list(store.file.parent.glob(".*")), "no temporary file is left"
 
 
-def test_packed_state_is_read_and_replaced(store: Store) -> None:
-    packed = store.file.with_name("dev.json.gz")
-    packed.write_bytes(gzip.compress(store.file.read_bytes()))
-    store.file.unlink()
-
-    assert store.read()["metadata"] == {}
-    assert [s.stack for s in store.backend.stores("p5")] == ["dev"]
-    store.write({**LATEST, "metadata": {"n": 2}})
-    assert not packed.exists()
-
-
 def test_absent_stack_edited_state_and_other_versions_are_refused(store: Store) -> None:
     with pytest.raises(StackNotFoundError, match="^no stack named 'x' found$"):
-        store.backend.store("p5", "x").read()
+        Store(store.backend, "p5", "x").read()
 
     store.write({**LATEST, "manifest": {"magic": "0", "version": "v1"}})
     with pytest.raises(EngineError, match="tampered"):
@@ -73,7 +61,7 @@ def test_lock_is_held_once_and_told_in_the_words_the_automation_api_looks_for(
 ) -> None:
     with store.locked() as own:
         held = json.loads(own.read_text())
-        with pytest.raises(LockedError) as failure, store.locked():
+        with pytest.raises(EngineError) as failure, store.locked():
             raise AssertionError("two can't hold it")
         assert own.exists()
 
@@ -81,7 +69,9 @@ def test_lock_is_held_once_and_told_in_the_words_the_automation_api_looks_for(
     assert lines[0].startswith("the stack is currently locked by 1 lock(s). Either wait for the ")
     assert lines[0].endswith("or delete the lock file with `pulumi cancel`.")
     place = f"file://{tmp_path}/.pulumi/locks/organization/p5/dev/{own.name}"
-    assert lines[1].startswith(f"  {place}: created by {held['username']}@{held['hostname']} (pid ")
+    assert lines[1].startswith(
+        f"  {place}?no_tmp_dir=true: created by {held['username']}@{held['hostname']} (pid "
+    )
     assert set(held) == {"pid", "username", "hostname", "timestamp"}
     assert not own.exists()
 
@@ -91,7 +81,7 @@ def test_lock_left_by_a_dead_process_stays_until_cancel(store: Store) -> None:
     lock.parent.mkdir(parents=True)
     lock.write_text('{"pid":1,"username":"u","hostname":"h","timestamp":"2026-01-02T03:04:05.5Z"}')
 
-    with pytest.raises(LockedError, match=r"u@h \(pid 1\) at 2026-01-02T03:04:05Z"), store.locked():
+    with pytest.raises(EngineError, match=r"u@h \(pid 1\) at 2026-01-02T03:04:05Z"), store.locked():
         pass
     store.cancel()
     with store.locked():
@@ -124,7 +114,7 @@ def test_removed_stack_leaves_its_last_state_and_backups_only(store: Store, tmp_
 
     left = sorted(f.relative_to(tmp_path).parts[1] for f in tmp_path.rglob("*") if f.is_file())
     assert left == ["backups", "meta.yaml", "stacks"]
-    assert not store.exists()
+    assert not store.file.exists()
     assert store.file.with_name("dev.json.bak").exists()
     assert store.tags() == {}
 
@@ -132,32 +122,20 @@ def test_removed_stack_leaves_its_last_state_and_backups_only(store: Store, tmp_
 def test_moved_stack_keeps_its_history_and_tags(store: Store) -> None:
     store.write_tags({"a": "b"})
     store.record(an_entry("one"))
-    other = store.backend.store("p5", "new")
+    other = Store(store.backend, "p5", "new")
 
     store.move(other, LATEST)
 
-    assert not store.exists()
+    assert not store.file.exists()
     assert (other.tags(), [e["message"] for e in other.history()]) == ({"a": "b"}, ["one"])
 
 
 def test_back_end_of_another_kind_absent_folder_and_old_layout_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(LoginError, match="s3://b.*official CLI"):
+    with pytest.raises(LoginError, match="s3://b"):
         Backend("s3://b")
     with pytest.raises(LoginError, match="is not a folder"):
         Backend(f"file://{tmp_path}/absent")
     (tmp_path / ".pulumi/stacks").mkdir(parents=True)
     (tmp_path / ".pulumi/stacks/dev.json").write_text("{}")
-    with pytest.raises(LoginError, match="old layout"):
+    with pytest.raises(LoginError, match="another layout"):
         Backend(f"file://{tmp_path}")
-
-
-def test_url_comes_from_the_environment_then_the_project_then_the_login(tmp_path: Path) -> None:
-    home = {"PULUMI_HOME": str(tmp_path)}
-    with pytest.raises(LoginError, match="PULUMI_BACKEND_URL"):
-        backend_url(home, None)
-    (tmp_path / "credentials.json").write_text('{"current": "file:///login"}')
-
-    assert backend_url(home, None) == "file:///login"
-    assert backend_url(home, "file:///project") == "file:///project"
-    chosen = {**home, "PULUMI_BACKEND_URL": "file:///env"}
-    assert backend_url(chosen, "file:///project") == "file:///env"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from rehearsal.engine.config import ConfigError, StackConfig, full_key, split_path, typed
 from rehearsal.engine.errors import EngineError
-from rehearsal.engine.project import Project
 
 COMMENTED = """\
 # made by hand
@@ -22,23 +20,14 @@ config:
 """
 
 
-def a_project(folder: Path, **members: Any) -> Project:
-    defaults: dict[str, Any] = {
-        "file": folder / "Pulumi.yaml",
-        "name": "p5",
-        "runtime_options": {},
-        "main": ".",
-        "config": {},
-        "backend_url": None,
-        "config_folder": folder,
-    }
-    return Project(**{**defaults, **members})
+def a_config(folder: Path) -> StackConfig:
+    return StackConfig(folder / "Pulumi.dev.yaml", "p5")
 
 
 def test_edit_keeps_comments_and_order(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.dev.yaml"
     file.write_text(COMMENTED)
-    config = StackConfig(a_project(tmp_path), "dev")
+    config = a_config(tmp_path)
 
     config.set("p5:tags", ("team",), "b")
     config.set("p5:new", (), "1")
@@ -50,7 +39,7 @@ def test_edit_keeps_comments_and_order(tmp_path: Path) -> None:
 
 
 def test_paths_make_what_they_lead_through(tmp_path: Path) -> None:
-    config = StackConfig(a_project(tmp_path), "dev")
+    config = a_config(tmp_path)
 
     config.set("p5:a", ("b", 0, "c"), True)
     config.set("p5:a", ("b", 1), 2)
@@ -62,21 +51,19 @@ def test_paths_make_what_they_lead_through(tmp_path: Path) -> None:
 
 
 def test_paths_that_can_not_be_followed_are_refused(tmp_path: Path) -> None:
-    config = StackConfig(a_project(tmp_path), "dev")
+    config = a_config(tmp_path)
     config.set("p5:a", ("b",), "text")
 
     with pytest.raises(ConfigError, match="index 3 is past the end"):
         config.set("p5:l", (3,), 1)
-    with pytest.raises(ConfigError, match="has nothing inside"):
-        config.set("p5:a", ("b", "c"), 1)
-    with pytest.raises(ConfigError, match="can't be set in a mapping"):
+    with pytest.raises(ConfigError, match="0 can't be set"):
         config.set("p5:a", (0,), 1)
-    with pytest.raises(ConfigError, match="can't be set in a list"):
+    with pytest.raises(ConfigError, match="'x' can't be set"):
         config.set("p5:l", ("x",), 1)
 
 
 def test_secret_inside_an_object_makes_the_whole_value_secret(tmp_path: Path) -> None:
-    config = StackConfig(a_project(tmp_path), "dev")
+    config = a_config(tmp_path)
     config.set("p5:a", ("plain",), 1)
     config.set("p5:a", ("hidden",), {"secure": "v1:x"})
 
@@ -86,44 +73,18 @@ def test_secret_inside_an_object_makes_the_whole_value_secret(tmp_path: Path) ->
     assert (shown.secret, shown.structure) == (True, {"hidden": "V1:X", "plain": 1})
 
 
-def test_project_gives_defaults_and_types(tmp_path: Path) -> None:
-    declared = {"size": {"type": "integer", "default": 3}, "aws:region": {"value": "eu"}, "n": "x"}
-    config = StackConfig(a_project(tmp_path, config=declared), "dev")
-
-    values = config.values(None)
-    assert {k: v.text for k, v in values.items()} == {
-        "aws:region": "eu",
-        "p5:n": "x",
-        "p5:size": "3",
-    }
-    config.check_declared()
-    config.set("p5:size", (), "many")
-    with pytest.raises(ConfigError, match="'size' must be of type 'integer'"):
-        config.check_declared()
-
-
-def test_declared_key_without_a_value_and_unknown_type_are_refused(tmp_path: Path) -> None:
-    config = StackConfig(a_project(tmp_path, config={"need": {"type": "string"}}), "dev")
-    with pytest.raises(ConfigError, match="pulumi config set need"):
-        config.check_declared()
-
-    config = StackConfig(a_project(tmp_path, config={"x": {"type": "date", "default": 1}}), "dev")
-    with pytest.raises(ConfigError, match="'date'; allowed are string"):
-        config.check_declared()
-
-
 @pytest.mark.parametrize("text", ["environment:\n  - e\n", "secretsprovider: awskms://k\n"])
 def test_settings_that_would_be_ignored_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_text(text)
 
     with pytest.raises(EngineError, match="not supported by the rehearsal engine"):
-        StackConfig(a_project(tmp_path), "dev")
+        a_config(tmp_path)
 
 
 def test_keys_and_paths_are_split() -> None:
     assert full_key("a", "p5") == "p5:a"
     assert full_key("aws:region", "p5") == "aws:region"
-    assert full_key("aws:config:region", "p5") == "aws:config:region"
+    assert full_key("aws:config:region", "p5") == "aws:region"
     assert split_path('a.b[0]["c.d"].e') == ("a", ("b", 0, "c.d", "e"))
     assert [typed(t) for t in ("1", "-2", "true", "01", "x")] == [1, -2, True, "01", "x"]
     for bad in ("a[", "[0]", ""):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rehearsal.engine.errors import EngineError
 from rehearsal.engine.state import (
     Deployment,
     PendingOperation,
@@ -108,7 +109,7 @@ def test_manifest_carries_the_checksum_of_the_version() -> None:
 def test_member_that_would_be_lost_is_refused_by_name() -> None:
     resource = {"urn": STACK, "type": "pulumi:pulumi:Stack", "viewOf": "urn"}
 
-    with pytest.raises(StateError, match="'viewOf'.*official CLI"):
+    with pytest.raises(EngineError, match="'viewOf'.*official CLI"):
         deployment_from_json({"resources": [resource]}, no_reading)
 
 
@@ -138,7 +139,7 @@ def _provider() -> Resource:
         ([a_resource("a", property_dependencies={"p": ["urn:x"]})], "refers to urn:x"),
         ([a_resource("a", deleted_with="urn:x")], "refers to urn:x"),
         ([a_resource("a"), a_resource("a")], "duplicate resource"),
-        ([Resource(urn=STACK, type="t", custom=False, id="i")], "must not have the id 'i'"),
+        ([Resource(urn=STACK, type="t", custom=False, id="i")], "has the id 'i'"),
         ([_provider(), a_resource("a", provider=f"{_provider().urn}::2")], "unknown provider"),
     ],
 )
