@@ -147,7 +147,7 @@ def test_invocations_become_metrics_with_both_sets_of_dimensions(user: CloudUser
         user.invoke("two")
     cloudwatch = user.client("cloudwatch")
 
-    def statistics(name: str, dimensions: list[dict[str, str]], *stats: str) -> dict[str, float]:
+    def statistics(name: str, dimensions: list[dict[str, str]], *stats: str) -> dict[str, Any]:
         asked: dict[str, Any] = {"Statistics": [s for s in stats if not s.startswith("p")]}
         extended = [stat for stat in stats if stat.startswith("p")]
         if extended:
@@ -161,7 +161,7 @@ def test_invocations_become_metrics_with_both_sets_of_dimensions(user: CloudUser
             Period=3600 * 24,
             **asked,
         )["Datapoints"]
-        merged: dict[str, float] = {}
+        merged: dict[str, Any] = {}
         for point in points:
             merged.update(point)
             merged.update(point.get("ExtendedStatistics", {}))

@@ -1,0 +1,92 @@
+"""The choice of variant, fleet and instance."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from rehearsal.cloud.fleets.instance import Instance, InstanceSpec, InstanceState
+from rehearsal.cloud.runtime.meter import Meter
+from rehearsal.cloud.runtime.routing import (
+    Lane,
+    Route,
+    VariantRoute,
+    choose_instance,
+    choose_lane,
+    choose_variant,
+)
+
+
+def an_instance(number: int = 1, **more: Any) -> Instance:
+    spec = InstanceSpec(
+        instance_id=f"i-{number}",
+        endpoint_name="e",
+        config_name="c",
+        variant_name="v",
+        fleet_id="f",
+        model=None,
+        definition={},
+    )
+    return Instance(spec=spec, state=InstanceState.HEALTHY, **more)
+
+
+def a_lane(role: str, share: float, *instances: Instance) -> Lane:
+    meter = Meter("e", "v", role)
+    return Lane(role=role, config_name=role, share=share, instances=instances, meter=meter)
+
+
+def a_route(**weights: float) -> Route:
+    variants = tuple(
+        VariantRoute(name=name, weight=weight, lanes=()) for name, weight in weights.items()
+    )
+    return Route(endpoint_name="e", variants=variants)
+
+
+@pytest.mark.source("DG model-ab-testing: weight over the sum of weights")
+def test_variants_are_chosen_by_weight() -> None:
+    rng = random.Random(1)
+    route = a_route(a=3.0, b=1.0, off=0.0)
+
+    counts = Counter(choice.name for _ in range(4_000) if (choice := choose_variant(route, rng)))
+
+    assert counts["a"] / counts["b"] == pytest.approx(3, rel=0.15)
+    assert "off" not in counts
+
+
+@pytest.mark.assumed("what SageMaker answers when all weights are 0 is not known")
+def test_no_variant_is_chosen_when_all_weights_are_zero() -> None:
+    assert choose_variant(a_route(a=0.0), random.Random(1)) is None
+
+
+@pytest.mark.assumed("a canary's share is its active instances over the fleet's size")
+def test_lanes_are_chosen_by_share_and_an_empty_one_is_passed_over() -> None:
+    rng = random.Random(1)
+    blue, green = a_lane("blue", 0.75, an_instance()), a_lane("green", 0.25, an_instance())
+    variant = VariantRoute(name="v", weight=1.0, lanes=(blue, green))
+    lonely = VariantRoute(name="v", weight=1.0, lanes=(blue, a_lane("green", 0.25)))
+
+    counts = Counter(lane.role for _ in range(4_000) if (lane := choose_lane(variant, rng)))
+
+    assert counts["green"] / 4_000 == pytest.approx(0.25, abs=0.03)
+    assert {choose_lane(lonely, rng) for _ in range(50)} == {blue}
+
+
+def test_the_instance_with_the_fewest_outstanding_requests_is_chosen() -> None:
+    busy, free = an_instance(1, outstanding=3), an_instance(2, outstanding=1)
+
+    assert choose_instance(a_lane("blue", 1.0, busy, free), random.Random(1)) is free
+
+
+def test_a_draining_instance_takes_no_more_requests() -> None:
+    instance = an_instance()
+
+    assert instance.acquire()
+    assert instance.close_to_requests()
+
+    assert not instance.acquire()
+    assert not instance.close_to_requests()
+    assert not instance.become(InstanceState.HEALTHY)
+    assert instance.outstanding == 1
