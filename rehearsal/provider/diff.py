@@ -26,6 +26,10 @@ from rehearsal.provider.value import (
 )
 
 
+# A path, what happened to it, and the whole value that came or went there.
+Found = tuple[str, "DiffKind", Any]
+
+
 class DiffKind(IntEnum):
     """pulumirpc.PropertyDiff.Kind."""
 
@@ -79,15 +83,27 @@ def diff(
         ignore_changes: paths whose changes the program asked to leave alone
     """
     found: dict[str, DiffKind] = {}
-    for path, kind in _changes(entry, without_defaults(old_inputs), old_outputs, news):
+    for path, kind, whole in _changes(entry, without_defaults(old_inputs), old_outputs, news):
         if not _is_ignored(path, [*ignore_changes, *entry.silent]):
-            replacing = entry.is_replacing(without_indexes(path))
+            inside = _paths_inside(without_indexes(path), whole)
+            replacing = any(entry.is_replacing(item) for item in inside)
             found[path] = kind.replacing() if replacing else kind
     replaces = tuple(sorted({top_level(path) for path, kind in found.items() if kind & 1}))
     before = bool(replaces) and (
         entry.delete_before_replace or _keeps_given_name(entry, old_outputs, news)
     )
     return Difference(detailed=found, replaces=replaces, delete_before_replace=before)
+
+
+def _paths_inside(path: str, whole: Any) -> Iterator[str]:
+    """The path, and those of everything that comes or goes with it."""
+    yield path
+    if isinstance(whole, dict):
+        for name, item in whole.items():
+            yield from _paths_inside(f"{path}.{name}", item)
+    elif isinstance(whole, list):
+        for item in whole:
+            yield from _paths_inside(path, item)
 
 
 def _keeps_given_name(entry: ResourceType, old_outputs: Values, news: Values) -> bool:
@@ -111,7 +127,7 @@ def _is_ignored(path: str, ignore_changes: Sequence[str]) -> bool:
 
 def _changes(
     entry: ResourceType, old_inputs: Values, old_outputs: Values, news: Values
-) -> Iterator[tuple[str, DiffKind]]:
+) -> Iterator[Found]:
     wanted = without_defaults(news)
     for name in sorted(set(wanted) | set(old_inputs)):
         is_ = old_outputs.get(name, old_inputs.get(name))
@@ -119,7 +135,7 @@ def _changes(
             is_ = shaped_like((old_inputs.get(name), wanted[name]), is_)
             yield from _compare(entry, name, is_, wanted[name])
         elif name not in entry.computed and not is_zero(is_):
-            yield name, DiffKind.DELETE
+            yield name, DiffKind.DELETE, is_
 
 
 def shaped_like(shapes: Sequence[Any], value: Any) -> Any:
@@ -140,43 +156,41 @@ def shaped_like(shapes: Sequence[Any], value: Any) -> Any:
     return value
 
 
-def _compare(entry: ResourceType, path: str, old: Any, new: Any) -> Iterator[tuple[str, DiffKind]]:
+def _compare(entry: ResourceType, path: str, old: Any, new: Any) -> Iterator[Found]:
     if new is UNKNOWN:
-        yield path, DiffKind.UPDATE if old is not None else DiffKind.ADD
+        yield path, DiffKind.UPDATE if old is not None else DiffKind.ADD, None
     elif old is None:
         if not is_zero(new):
-            yield path, DiffKind.ADD
+            yield path, DiffKind.ADD, new
     elif isinstance(old, dict) and isinstance(new, dict):
         yield from _compare_members(entry, path, old, new)
     elif isinstance(old, list) and isinstance(new, list):
         yield from _compare_items(entry, path, old, new)
     elif not is_same(entry, path, old, new):
-        yield path, DiffKind.UPDATE
+        yield path, DiffKind.UPDATE, None
 
 
-def _compare_members(
-    entry: ResourceType, path: str, old: Values, new: Values
-) -> Iterator[tuple[str, DiffKind]]:
+def _compare_members(entry: ResourceType, path: str, old: Values, new: Values) -> Iterator[Found]:
     for name in sorted(set(old) | set(new)):
         inner = f"{path}.{name}" if re.fullmatch(r"\w+", name) else f'{path}["{name}"]'
         if name in new:
             yield from _compare(entry, inner, old.get(name), new[name])
         elif not is_zero(old[name]):
-            yield inner, DiffKind.DELETE
+            yield inner, DiffKind.DELETE, old[name]
 
 
 def _compare_items(
     entry: ResourceType, path: str, old: list[Any], new: list[Any]
-) -> Iterator[tuple[str, DiffKind]]:
+) -> Iterator[Found]:
     is_set = without_indexes(path) in entry.sets
     if is_set and not contains_unknown(new):
         old, new = sorted(old, key=_order), sorted(new, key=_order)
     for index in range(max(len(old), len(new))):
         inner = f"{path}[{index}]"
         if index >= len(new):
-            yield inner, DiffKind.DELETE
+            yield inner, DiffKind.DELETE, old[index]
         elif index >= len(old):
-            yield inner, DiffKind.ADD
+            yield inner, DiffKind.ADD, new[index]
         else:
             yield from _compare(entry, inner, old[index], new[index])
 
