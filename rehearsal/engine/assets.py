@@ -1,4 +1,5 @@
-"""Hashes of assets and archives, equal to the official engine's, so that a change of engine shows no diff.
+"""Hashes of assets and archives, equal to the official engine's, so that a change of engine shows
+no diff.
 
 Source: observed with the official CLI; the tar form is that of Go's archive/tar writer.
 """
@@ -25,7 +26,8 @@ class AssetError(ValueError):
 
 
 def hash_assets(value: Any, folder: str) -> Any:
-    """Return the value with the hash of every asset and archive filled in; relative paths start at the folder."""
+    """Return the value with the hash of every asset and archive filled in; relative paths start at
+    the folder."""
     if isinstance(value, Asset):
         return value if value.hash else replace(value, hash=_sha256(_read_asset(value, folder)))
     if isinstance(value, Archive):
@@ -44,7 +46,8 @@ def _sha256(content: bytes) -> str:
 
 
 def restore_contents(value: Any, original: Any) -> Any:
-    """Return the value with every asset that is only a hash replaced by the original's of that hash.
+    """Return the value with every asset that is only a hash replaced by the original's of that
+    hash.
 
     Providers are sent old assets without their contents, so what they read back has none either.
     """
@@ -91,7 +94,8 @@ def _location(item: Asset | Archive, folder: str) -> Path:
         text = item.uri.removeprefix("file://")
     if not text:
         raise AssetError(
-            f"an asset or archive is given by the uri {item.uri!r}; this engine reads text, paths and file:// "
+            f"an asset or archive is given by the uri {item.uri!r}; this engine reads text, paths "
+            "and file:// "
             "URIs: download it and give its path"
         )
     return Path(folder, text)

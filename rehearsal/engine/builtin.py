@@ -1,11 +1,13 @@
-"""The provider of package `pulumi`, which lives in the engine: stack references and looking resources up."""
+"""The provider of package `pulumi`, which lives in the engine: stack references and looking
+resources up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from rehearsal.engine.provider_client import Answer, Failures, ProviderError, Values
+from rehearsal.engine.provider_client import Answer, Failures, Values
+from rehearsal.engine.provider_errors import ProviderError
 from rehearsal.engine.state import Deployment, Resource
 from rehearsal.engine.urn import STACK_TYPE
 from rehearsal.engine.values import contains_secret, unwrap_secrets
@@ -35,7 +37,8 @@ class BuiltinProvider:
         """Read a stack reference, the only resource of this provider."""
         if f"::{STACK_REFERENCE}::" not in urn and f"${STACK_REFERENCE}::" not in urn:
             raise ProviderError(
-                f"resource type of {urn!r} is unknown to the built-in provider; it knows {STACK_REFERENCE}"
+                f"resource type of {urn!r} is unknown to the built-in provider; it knows "
+                f"{STACK_REFERENCE}"
             )
         name = str(unwrap_secrets(inputs.get("name", identifier)))
         found, secret = self._outputs(name)
@@ -51,7 +54,8 @@ class BuiltinProvider:
             return {"name": name, "outputs": found, "secretOutputNames": secret}, []
         if token != GET_RESOURCE:
             raise ProviderError(
-                f"unrecognized function {token!r}; the built-in provider knows {GET_RESOURCE} and {READ_OUTPUTS}"
+                f"unrecognized function {token!r}; the built-in provider knows {GET_RESOURCE} and "
+                f"{READ_OUTPUTS}"
             )
         urn = str(unwrap_secrets(arguments["urn"]))
         state = self._find(urn)
@@ -77,6 +81,7 @@ class BuiltinProvider:
             parts = [parts[0], self._project, parts[1]]
         if len(parts) != 3 or not all(parts):
             raise ProviderError(
-                f'could not parse stack name "{name}"; give STACK, ORGANIZATION/STACK or ORGANIZATION/PROJECT/STACK'
+                f'could not parse stack name "{name}"; give STACK, ORGANIZATION/STACK or '
+                "ORGANIZATION/PROJECT/STACK"
             )
         return "/".join(parts)

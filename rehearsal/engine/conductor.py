@@ -1,4 +1,5 @@
-"""Leads one operation from its first event to its last: refresh, program, deletes, outputs, summary."""
+"""Leads one operation from its first event to its last: refresh, program, deletes, outputs,
+summary."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from rehearsal.engine.executor import Executor
 from rehearsal.engine.monitor import Monitor
 from rehearsal.engine.planner import Planner
 from rehearsal.engine.program import ProgramError
-from rehearsal.engine.provider_client import ProviderError
+from rehearsal.engine.provider_errors import ProviderError
 from rehearsal.engine.provider_host import ProviderHost
 from rehearsal.engine.refresh import refresh
 from rehearsal.engine.registry import Registry
@@ -142,16 +143,23 @@ class Conductor:
         pending = self._before.pending_operations
         lines = [f"  * {p.resource.urn}, interrupted while {p.type}" for p in pending]
         self._reporter.diagnostic(
-            f"Attempting to deploy or update resources with {len(pending)} pending operations from previous "
+            f"Attempting to deploy or update resources with {len(pending)} pending operations "
+            "from previous "
             "deployment.\n"
             + "\n".join(lines)
             + "\nThese resources are in an unknown state because the Pulumi CLI was "
-            "interrupted while waiting for changes to these resources to complete. You should confirm whether or not "
-            "the operations listed completed successfully by checking the state of the appropriate provider. For "
-            "example, if you are using AWS, you can confirm using the AWS Console.\n\nOnce you have confirmed the "
-            "status of the interrupted operations, you can repair your stack using `pulumi refresh` which will refresh "
-            "the state from the provider you are using and clear the pending operations if there are any.\n\nNote that "
-            "`pulumi refresh` will need to be run interactively to clear pending CREATE operations.",
+            "interrupted while waiting for changes to these resources to complete. You should "
+            "confirm whether or not "
+            "the operations listed completed successfully by checking the state of the "
+            "appropriate provider. For "
+            "example, if you are using AWS, you can confirm using the AWS Console.\n\nOnce you "
+            "have confirmed the "
+            "status of the interrupted operations, you can repair your stack using `pulumi "
+            "refresh` which will refresh "
+            "the state from the provider you are using and clear the pending operations if there "
+            "are any.\n\nNote that "
+            "`pulumi refresh` will need to be run interactively to clear pending CREATE "
+            "operations.",
             "warning",
         )
 

@@ -1,4 +1,5 @@
-"""Default providers: made by the engine when a program uses a package without saying which provider."""
+"""Default providers: made by the engine when a program uses a package without saying which
+provider."""
 
 from __future__ import annotations
 
@@ -64,6 +65,7 @@ class DefaultProviders:
         disabled = json.loads(text) if text else []
         if package != "pulumi" and (package in disabled or "*" in disabled):
             raise EngineError(
-                f"Default provider for '{package}' disabled: pass an explicit provider to its resources, or change "
+                f"Default provider for '{package}' disabled: pass an explicit provider to its "
+                "resources, or change "
                 "the configuration value pulumi:disable-default-providers"
             )

@@ -1,4 +1,5 @@
-"""Deletes at the end of an operation: what no longer has a registration, and left-overs of replacements."""
+"""Deletes at the end of an operation: what no longer has a registration, and left-overs of
+replacements."""
 
 from __future__ import annotations
 
@@ -70,7 +71,8 @@ def _try(run: Run, executor: Executor, step: Step) -> bool:
 
 
 def _is_needed(state: Resource, failed: set[str], steps: list[Step]) -> bool:
-    """Say whether something whose delete failed still needs the resource; its delete then counts as failed."""
+    """Say whether something whose delete failed still needs the resource; its delete then counts as
+    failed."""
     for step in steps:
         if step.urn in failed and step.state is not state and state.urn in needs(step.state):
             failed.add(state.urn)
@@ -79,7 +81,8 @@ def _is_needed(state: Resource, failed: set[str], steps: list[Step]) -> bool:
 
 
 def delete_layers(steps: list[Step]) -> list[list[Step]]:
-    """Sort deletes into layers: all of a layer can go at once, and nothing in a later one needs an earlier one."""
+    """Sort deletes into layers: all of a layer can go at once, and nothing in a later one needs an
+    earlier one."""
     remaining = list(steps)
     layers: list[list[Step]] = []
     while remaining:
@@ -88,7 +91,8 @@ def delete_layers(steps: list[Step]) -> list[list[Step]]:
             wanted.update(urn for urn in needs(step.state) if urn != step.urn)
         layer = [step for step in remaining if step.urn not in wanted]
         if not layer:
-            # A circle can only come from a state edited by hand; the order of the file is the best guess.
+            # A circle can only come from a state edited by hand; the order of the file is the best
+            # guess.
             layer = [remaining[-1]]
         taken = {id(step) for step in layer}
         remaining = [step for step in remaining if id(step) not in taken]

@@ -18,7 +18,8 @@ INIT_ERROR_KEY = "#initerror"
 class Diff:
     """What a provider, or a comparison, says of a change.
 
-    `detailed` maps a path to its kind (`add`, `update-replace`, ...) and whether the path is one of the inputs.
+    `detailed` maps a path to its kind (`add`, `update-replace`, ...) and whether the path is one of
+    the inputs.
     """
 
     changed: bool
@@ -35,7 +36,8 @@ class Diff:
 
 
 def equal(left: Any, right: Any) -> bool:
-    """Compare two values as Pulumi does: a bool is no number, a secret equals only a secret, assets by hash."""
+    """Compare two values as Pulumi does: a bool is no number, a secret equals only a secret, assets
+    by hash."""
     if isinstance(left, Asset | Archive):
         return type(left) is type(right) and left.hash != "" and left.hash == right.hash
     if isinstance(left, Secret):
@@ -215,7 +217,8 @@ def _reset_all(new: Any, old: Any, rest: Path, hidden: bool) -> bool:
 
 
 def replace_on_changes(diff: Diff, paths: Sequence[str], *, init_errors: bool) -> Diff:
-    """Turn changes at or below the paths into replacements; `#initerror` stands for a failed initialisation."""
+    """Turn changes at or below the paths into replacements; `#initerror` stands for a failed
+    initialisation."""
     if not (diff.changed or init_errors) or not paths:
         return diff
     outer = [parse_path(path) for path in paths]

@@ -1,4 +1,5 @@
-"""Carries steps out: calls the provider, keeps the snapshot safe around the call, and tells what happened."""
+"""Carries steps out: calls the provider, keeps the snapshot safe around the call, and tells what
+happened."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from typing import Any
 
 from rehearsal.engine.diff import equal
 from rehearsal.engine.errors import EngineError
-from rehearsal.engine.provider_client import Answer, ProviderError, init_error_text
+from rehearsal.engine.provider_client import Answer
+from rehearsal.engine.provider_errors import ProviderError, init_error_text
 from rehearsal.engine.registry import Registry
 from rehearsal.engine.run import Run
 from rehearsal.engine.snapshot import must_write
@@ -153,8 +155,7 @@ class Executor:
         provider: Any = self.run.provider_of(new)
         answer = Answer()
         if provider is not None:
-            timeout = timeout_of(new, "create")
-            answer = provider.create(new.urn, new.inputs, timeout, preview=self.run.dry_run)
+            answer = provider.create(new, preview=self.run.dry_run)
         new.id = "" if self.run.dry_run and not is_provider(new.type) else answer.id
         new.outputs = dict(answer.outputs or {})
         new.created = new.modified = now_rfc3339()
@@ -169,16 +170,7 @@ class Executor:
         if provider is None:
             new.outputs = {}
             return
-        answer = provider.update(
-            new.urn,
-            old.id,
-            old.inputs,
-            old.outputs,
-            new.inputs,
-            timeout_of(new, "update"),
-            list(step.ignore_changes),
-            preview=self.run.dry_run,
-        )
+        answer = provider.update(old, new, step.ignore_changes, preview=self.run.dry_run)
         new.outputs = dict(answer.outputs or {})
         new.modified = now_rfc3339()
         if answer.reasons:
@@ -193,8 +185,7 @@ class Executor:
         spared = old.external or old.retain_on_delete or old.deleted_with in self.run.deletes
         if old.custom and not (spared or self.run.dry_run or old.pending_replacement):
             provider: Any = self.run.provider_of(old)
-            timeout = timeout_of(old, "delete")
-            provider.delete(old.urn, old.id, old.inputs, old.outputs, timeout)
+            provider.delete(old)
         if step.deletes_first:
             old.pending_replacement = True
 
@@ -247,16 +238,13 @@ def hide_secret_outputs(state: Resource) -> None:
     state.outputs = outputs
 
 
-def timeout_of(state: Resource, kind: str) -> float:
-    """Return the resource's own limit in seconds for a kind of call; 0 leaves it to the provider."""
-    return (state.custom_timeouts or {}).get(kind, 0)
-
-
 def protected_message(urn: str) -> str:
     """Say that a resource may not be deleted, and what to do."""
     return (
-        f'resource "{urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either remove the '
-        "`protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the command:\n"
+        f'resource "{urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, '
+        "either remove the "
+        "`protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the "
+        "command:\n"
         f"`pulumi state unprotect '{urn}'`"
     )
 

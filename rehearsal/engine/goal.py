@@ -25,7 +25,8 @@ class Alias:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """One registration by the program, with the options inherited from its parent already filled in."""
+    """One registration by the program, with the options inherited from its parent already filled
+    in."""
 
     type: str
     name: str
@@ -78,13 +79,15 @@ def state_from_goal(goal: Goal, urn: str, old: Resource | None) -> Resource:
 def expand_aliases(
     goal: Goal, *, stack: str, project: str, matched: Mapping[str, str]
 ) -> list[str]:
-    """Return every URN the resource may have had, own aliases first, then those that follow its parent's.
+    """Return every URN the resource may have had, own aliases first, then those that follow its
+    parent's.
 
     Args:
         goal: the registration.
         stack: the bare stack name.
         project: the project name.
-        matched: for resources of this run that were found under an alias, their old URN by their new one.
+        matched: for resources of this run that were found under an alias, their old URN by their
+            new one.
     """
     own = [_alias_urn(goal, alias, stack, project, matched) for alias in goal.aliases]
     parent_alias = matched.get(goal.parent)

@@ -1,7 +1,8 @@
 """Runs a Pulumi program, or its dynamic providers, in the program's own interpreter.
 
-Started as a plain script, so it may import nothing but the standard library and the `pulumi` package; the engine
-writes one JSON document to its standard input and closes that only when the engine itself is gone.
+Started as a plain script, so it may import nothing but the standard library and the `pulumi`
+package; the engine writes one JSON document to its standard input and closes that only when the
+engine itself is gone.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def main() -> int:
 
 
 def _follow_engine() -> None:
-    # Read below Python's buffer: a thread that holds the buffer's lock at exit aborts the interpreter.
+    # Read below Python's buffer: a thread that holds the buffer's lock at exit aborts the
+    # interpreter.
     while os.read(0, 1):
         continue
     os._exit(1)

@@ -1,4 +1,5 @@
-"""The gRPC services a running program talks to: ResourceMonitor and Engine, on one loopback port."""
+"""The gRPC services a running program talks to: ResourceMonitor and Engine, on one loopback
+port."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ from rehearsal.engine.errors import EngineError, not_supported
 from rehearsal.engine.executor import Executor, StepFailedError
 from rehearsal.engine.goal import Goal
 from rehearsal.engine.planner import Planner
-from rehearsal.engine.provider_client import CHANNEL_OPTIONS, ProviderError
+from rehearsal.engine.provider_client import CHANNEL_OPTIONS
+from rehearsal.engine.provider_errors import ProviderError
 from rehearsal.engine.replacement import needs
 from rehearsal.engine.requests import Inherited, goal_from_request, read_goal_from_request
 from rehearsal.engine.run import Bail, Run
@@ -44,7 +46,8 @@ from rehearsal.engine.values import (
 if TYPE_CHECKING:
     from rehearsal.engine.operation import Target
 
-# Every registration in flight holds a thread; the SDK opens at most four for each unit of parallelism.
+# Every registration in flight holds a thread; the SDK opens at most four for each unit of
+# parallelism.
 _THREADS = 1024
 _STOPPED = "the engine has stopped taking registrations"
 _FEATURES: Any = (0, 1, 3, 5)
@@ -258,7 +261,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
         return not failed.isdisjoint(needs(wanted))
 
     def _answer(self, request: Any, state: Resource) -> Any:
-        # A component that gets its own inputs back would wait for the resources among them, for ever.
+        # A component that gets its own inputs back would wait for the resources among them, for
+        # ever.
         values = state.outputs if state.custom else {}
         return resource_pb2.RegisterResourceResponse(
             urn=state.urn, id=_wire_id(state), object=_wire(request, values)
@@ -273,7 +277,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
     def _answering(
         self, context: Any, request: Any, *, even_stopped: bool = False
     ) -> Iterator[None]:
-        """Turn what goes wrong into diagnostics and an end of the run; the SDK then winds the program down."""
+        """Turn what goes wrong into diagnostics and an end of the run; the SDK then winds the
+        program down."""
         run = self._run
         run.enter()
         try:

@@ -34,7 +34,8 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The project and stack an operation works on; `stack` is the bare name, config keys are `namespace:key`."""
+    """The project and stack an operation works on; `stack` is the bare name, config keys are
+    `namespace:key`."""
 
     project: str
     project_root: str
@@ -49,7 +50,8 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How an operation ended; `deployment` is the state after it (for a preview, the state before it)."""
+    """How an operation ended; `deployment` is the state after it (for a preview, the state before
+    it)."""
 
     ok: bool
     resource_changes: dict[str, int]
@@ -72,7 +74,8 @@ def run_operation(
         target: the project and stack.
         options: what was asked.
         deployment: the state before; it is not changed.
-        save: stores a state, called before each call to a provider and after each step; None for previews.
+        save: stores a state, called before each call to a provider and after each step; None for
+            previews.
         emit: takes one event payload, from any thread, one at a time.
         read_stack: returns another stack's state by its full name, or None.
         cancel: once set, no new step starts; what runs is asked to stop, and waited for.
@@ -84,7 +87,8 @@ def run_operation(
     dry_run = options.kind.startswith("preview")
     program: Program | None = None
     if options.kind in ("update", "preview"):
-        # Started first of all: its imports take longer than everything the engine does until it is needed.
+        # Started first of all: its imports take longer than everything the engine does until it is
+        # needed.
         kind = LocalProgram if options.client is None else InlineProgram
         program = kind(target, options, dry_run=dry_run)
     try:

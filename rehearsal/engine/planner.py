@@ -1,4 +1,5 @@
-"""Decides what must be done about one registration: nothing, create, update, replace, read or import."""
+"""Decides what must be done about one registration: nothing, create, update, replace, read or
+import."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from rehearsal.engine.diff import (
 )
 from rehearsal.engine.executor import Executor
 from rehearsal.engine.goal import Goal, expand_aliases, state_from_goal
-from rehearsal.engine.provider_client import DiffUnavailableError, Failures, ProviderError
+from rehearsal.engine.provider_client import Failures
+from rehearsal.engine.provider_errors import DiffUnavailableError, ProviderError
 from rehearsal.engine.registry import provider_inputs
 from rehearsal.engine.replacement import ReplacementPlan, Server, compare, dependents_to_replace
 from rehearsal.engine.run import Bail, Run
@@ -24,7 +26,8 @@ from rehearsal.engine.urn import is_provider, make_urn, name_of, parse_reference
 from rehearsal.engine.values import Secret, encode
 
 _SAID_OF_IMPORT = (
-    "previously-imported resources that still specify an ID may not be replaced; please remove the `import` "
+    "previously-imported resources that still specify an ID may not be replaced; please remove "
+    "the `import` "
     "declaration from your program"
 )
 
@@ -139,7 +142,8 @@ class Planner:
         if other is not None:
             raise Bail(
                 self.run.error(
-                    f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}' conflicting with "
+                    f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}' "
+                    "conflicting with "
                     f"resource with URN '{other}'",
                     urn,
                 )
@@ -276,8 +280,10 @@ class Planner:
         goal, urn, new, run = case.goal, case.urn, case.new, self.run
         if new.protect and old.protect:
             text = run.error(
-                f'unable to replace resource "{urn}"\nas it is currently marked for protection. To unprotect the '
-                "resource, remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`",
+                f'unable to replace resource "{urn}"\nas it is currently marked for protection. '
+                "To unprotect the "
+                "resource, remove the `protect` flag from the resource in your Pulumi program and "
+                "run `pulumi up`",
                 urn,
             )
             if not run.dry_run:
@@ -320,9 +326,12 @@ class Planner:
                 quoted = f"`pulumi state unprotect '{dependent.urn}'`"
                 raise Bail(
                     run.error(
-                        f'unable to replace resource "{dependent.urn}" as part of replacing "{urn}" as it is '
-                        "currently marked for protection. To unprotect the resource, remove the `protect` flag "
-                        f"from the resource in your Pulumi program and run `pulumi up`, or use the command:\n{quoted}",
+                        f'unable to replace resource "{dependent.urn}" as part of replacing '
+                        f'"{urn}" as it is '
+                        "currently marked for protection. To unprotect the resource, remove the "
+                        "`protect` flag "
+                        "from the resource in your Pulumi program and run `pulumi up`, or use "
+                        f"the command:\n{quoted}",
                         urn,
                     )
                 )

@@ -38,14 +38,16 @@ def interpreter(target: Target) -> tuple[str, dict[str, str]]:
     """Return the Python of the program and the environment to start it with.
 
     Raises:
-        ProgramError: the runtime options name a virtual environment that is not there, or a tool we do not drive.
+        ProgramError: the runtime options name a virtual environment that is not there, or a tool we
+            do not drive.
     """
     environment = dict(os.environ)
     options = target.runtime_options
     unknown = sorted(set(options) - {"virtualenv", "toolchain"})
     if unknown or options.get("toolchain", "pip") != "pip":
         raise ProgramError(
-            f"the runtime options {options!r} of Pulumi.yaml are not all supported: the rehearsal engine knows "
+            f"the runtime options {options!r} of Pulumi.yaml are not all supported: the rehearsal "
+            "engine knows "
             "`virtualenv` and `toolchain: pip`"
         )
     if "virtualenv" not in options:
@@ -54,8 +56,10 @@ def interpreter(target: Target) -> tuple[str, dict[str, str]]:
     python = folder / "bin" / "python"
     if not python.exists():
         raise ProgramError(
-            f"The 'virtualenv' option in Pulumi.yaml is set to {options['virtualenv']!r}, but {str(folder)!r} "
-            "doesn't exist or is no virtual environment; make it and install the program's dependencies into it"
+            f"The 'virtualenv' option in Pulumi.yaml is set to {options['virtualenv']!r}, but "
+            f"{str(folder)!r} "
+            "doesn't exist or is no virtual environment; make it and install the program's "
+            "dependencies into it"
         )
     environment |= {"VIRTUAL_ENV": str(folder)}
     environment["PATH"] = f"{python.parent}{os.pathsep}{environment.get('PATH', '')}"
@@ -66,7 +70,8 @@ def interpreter(target: Target) -> tuple[str, dict[str, str]]:
 def start_launcher(
     mode: str, target: Target, folder: str, extra: dict[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start the launcher in a process group of its own, so that a terminal's Ctrl-C reaches the engine only."""
+    """Start the launcher in a process group of its own, so that a terminal's Ctrl-C reaches the
+    engine only."""
     python, environment = interpreter(target)
     if shutil.which(python) is None:
         raise ProgramError(
@@ -98,7 +103,8 @@ def end_process(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
 
 
 def send_document(process: subprocess.Popen[bytes], document: dict[str, Any]) -> None:
-    """Write the launcher's one line of input; the pipe stays open as the sign that the engine lives."""
+    """Write the launcher's one line of input; the pipe stays open as the sign that the engine
+    lives."""
     if process.stdin is None:
         raise AssertionError("the launcher was started without a pipe")
     try:
@@ -121,7 +127,8 @@ def follow(stream: IO[bytes] | None, report: Callable[[str], None]) -> threading
 
 
 class LocalProgram:
-    """The program as a process, started early so that its imports run while the engine gets ready."""
+    """The program as a process, started early so that its imports run while the engine gets
+    ready."""
 
     def __init__(self, target: Target, options: Options, *, dry_run: bool) -> None:
         self._target, self._options, self._dry_run = target, options, dry_run

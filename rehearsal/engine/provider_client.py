@@ -1,21 +1,27 @@
 """A provider as the engine sees it: one gRPC connection, spoken to in engine values.
 
-Secrets and references are unwrapped here for providers that do not understand them, and secrets are put back on
-what they answer. Nothing here knows about state or steps.
+Secrets and references are unwrapped here for providers that do not understand them, and secrets are
+put back on what they answer. Nothing here knows about state or steps.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from pulumi.runtime.proto import errors_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from rehearsal.engine.assets import restore_contents
 from rehearsal.engine.diff import Diff
+from rehearsal.engine.provider_errors import (
+    DiffUnavailableError,
+    ProviderError,
+    init_failure,
+    provider_error,
+)
+from rehearsal.engine.state import Resource
 from rehearsal.engine.urn import name_of, type_of
 from rehearsal.engine.values import (
     SIGNATURE_KEY,
@@ -36,23 +42,9 @@ CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),
 )
 _KINDS = ("add", "add-replace", "delete", "delete-replace", "update", "update-replace")
-_LOST = (grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNKNOWN)
 
 Values = dict[str, Any]
 Failures = list[tuple[str, str]]
-
-
-class ProviderError(Exception):
-    """A provider said no. `status` is 2 when nobody knows what became of the resource, else 0."""
-
-    def __init__(self, message: str, status: int = 0, *, unimplemented: bool = False) -> None:
-        super().__init__(message)
-        self.status = status
-        self.unimplemented = unimplemented
-
-
-class DiffUnavailableError(ProviderError):
-    """The provider can't compare yet, since its own configuration is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +91,8 @@ class ProviderClient:
 
     def check_config(self, urn: str, olds: Values, news: Values) -> tuple[Values, Failures]:
         """Have the provider check its own configuration."""
-        request = provider_pb2.CheckRequest(
-            urn=urn,
-            olds=self._struct(olds, secrets=False),
-            news=self._struct(news, secrets=False),
-            name=name_of(urn),
-            type=type_of(urn),
-        )
+        olds_struct, news_struct = self._plain(olds), self._plain(news)
+        request = _message(provider_pb2.CheckRequest, urn, olds=olds_struct, news=news_struct)
         try:
             answer = self._call("CheckConfig", request)
         except ProviderError as error:
@@ -114,17 +101,16 @@ class ProviderClient:
             return dict(news), []
         inputs = values_from_struct(answer.inputs)
         _restore_secrets(inputs, news)
-        return inputs, [(f.property, f.reason) for f in answer.failures]
+        return inputs, _failures(answer)
 
     def diff_config(self, urn: str, olds: Values, outputs: Values, news: Values) -> Diff | None:
         """Compare configurations; None when the provider doesn't say."""
-        request = provider_pb2.DiffRequest(
-            urn=urn,
-            olds=self._struct(outputs, secrets=False),
-            news=self._struct(news, secrets=False),
-            old_inputs=self._struct(olds, secrets=False),
-            name=name_of(urn),
-            type=type_of(urn),
+        request = _message(
+            provider_pb2.DiffRequest,
+            urn,
+            olds=self._plain(outputs),
+            news=self._plain(news),
+            old_inputs=self._plain(olds),
         )
         try:
             return _diff_from_answer(self._call("DiffConfig", request))
@@ -143,17 +129,16 @@ class ProviderClient:
             for key, value in unwrap_secrets(inputs).items()
             if key != "version"
         }
-        request = provider_pb2.ConfigureRequest(
+        request = _message(
+            provider_pb2.ConfigureRequest,
+            urn,
+            id=identifier,
             variables=variables,
             args=struct_from_plain(encode(inputs)),
             acceptSecrets=True,
             acceptResources=True,
             sends_old_inputs=True,
             sends_old_inputs_to_delete=True,
-            id=identifier,
-            urn=urn,
-            name=name_of(urn),
-            type=type_of(urn),
         )
         answer = self._call("Configure", request)
         if not self._shook_hands:
@@ -167,28 +152,19 @@ class ProviderClient:
         """Have the provider complete and check the inputs of a resource."""
         if not self.configurable:
             return dict(news), []
-        request = provider_pb2.CheckRequest(
-            urn=urn,
+        request = _message(
+            provider_pb2.CheckRequest,
+            urn,
             olds=self._struct(olds),
             news=self._struct(news),
             randomSeed=random_seed,
-            name=name_of(urn),
-            type=type_of(urn),
         )
         answer = self._call("Check", request)
         inputs = values_from_struct(answer.inputs)
         self._annotate(inputs, news)
-        return inputs, [(f.property, f.reason) for f in answer.failures]
+        return inputs, _failures(answer)
 
-    def diff(
-        self,
-        urn: str,
-        identifier: str,
-        olds: Values,
-        outputs: Values,
-        news: Values,
-        ignore_changes: list[str],
-    ) -> Diff | None:
+    def diff(self, urn: str, old: Resource, news: Values, ignored: Sequence[str]) -> Diff | None:
         """Compare a resource with its new inputs; None when the provider doesn't know.
 
         Raises:
@@ -197,83 +173,69 @@ class ProviderClient:
         if not self.configurable:
             raise DiffUnavailableError(
                 "The provider for this resource has inputs that are not known during preview.\n"
-                "This preview may not correctly represent the changes that will be applied during an update."
+                "This preview may not correctly represent the changes that will be applied during "
+                "an update."
             )
-        request = provider_pb2.DiffRequest(
-            id=identifier,
-            urn=urn,
-            olds=self._struct(outputs, content=False),
-            news=self._struct(news, content=False),
-            old_inputs=self._struct(olds, content=False),
-            ignoreChanges=ignore_changes,
-            name=name_of(urn),
-            type=type_of(urn),
+        request = _message(
+            provider_pb2.DiffRequest,
+            urn,
+            id=old.id,
+            olds=self._hashes(old.outputs),
+            news=self._hashes(news),
+            old_inputs=self._hashes(old.inputs),
+            ignoreChanges=ignored,
         )
         return _diff_from_answer(self._call("Diff", request))
 
-    def create(self, urn: str, inputs: Values, timeout: float, *, preview: bool) -> Answer:
+    def create(self, new: Resource, *, preview: bool) -> Answer:
         """Create a resource, or foresee what it would be."""
         if preview and not (self.configurable and self._supports_preview):
-            return Answer(outputs=dict(inputs) if self.configurable else {})
-        request = provider_pb2.CreateRequest(
-            urn=urn,
-            properties=self._struct(inputs),
-            timeout=timeout,
+            return Answer(outputs=dict(new.inputs) if self.configurable else {})
+        request = _message(
+            provider_pb2.CreateRequest,
+            new.urn,
+            properties=self._struct(new.inputs),
+            timeout=_timeout(new, "create"),
             preview=preview,
-            name=name_of(urn),
-            type=type_of(urn),
         )
-        answer = self._attempt("Create", request, inputs)
+        answer = self._attempt("Create", request, new.inputs)
         if isinstance(answer, Answer):
             return answer
         if not answer.id and not preview:
             raise ProviderError("provider did not return an ID from Create")
-        return Answer(id=answer.id, outputs=self._outputs(answer.properties, inputs))
+        return Answer(id=answer.id, outputs=self._outputs(answer.properties, new.inputs))
 
     def update(
-        self,
-        urn: str,
-        identifier: str,
-        olds: Values,
-        outputs: Values,
-        news: Values,
-        timeout: float,
-        ignore_changes: list[str],
-        *,
-        preview: bool,
+        self, old: Resource, new: Resource, ignored: Sequence[str], *, preview: bool
     ) -> Answer:
         """Change a resource in place, or foresee what it would be."""
         if preview and not (self.configurable and self._supports_preview):
-            return Answer(id=identifier, outputs=dict(news) if self.configurable else {})
-        request = provider_pb2.UpdateRequest(
-            id=identifier,
-            urn=urn,
-            olds=self._struct(outputs, content=False),
-            news=self._struct(news),
-            timeout=timeout,
-            ignoreChanges=ignore_changes,
+            return Answer(id=old.id, outputs=dict(new.inputs) if self.configurable else {})
+        request = _message(
+            provider_pb2.UpdateRequest,
+            new.urn,
+            id=old.id,
+            olds=self._hashes(old.outputs),
+            news=self._struct(new.inputs),
+            timeout=_timeout(new, "update"),
+            ignoreChanges=ignored,
             preview=preview,
-            old_inputs=self._struct(olds, content=False),
-            name=name_of(urn),
-            type=type_of(urn),
+            old_inputs=self._hashes(old.inputs),
         )
-        answer = self._attempt("Update", request, news)
+        answer = self._attempt("Update", request, new.inputs)
         if isinstance(answer, Answer):
             return answer
-        return Answer(id=identifier, outputs=self._outputs(answer.properties, news))
+        return Answer(id=old.id, outputs=self._outputs(answer.properties, new.inputs))
 
-    def delete(
-        self, urn: str, identifier: str, inputs: Values, outputs: Values, timeout: float
-    ) -> None:
+    def delete(self, old: Resource) -> None:
         """Delete a resource."""
-        request = provider_pb2.DeleteRequest(
-            id=identifier,
-            urn=urn,
-            properties=self._struct(outputs, content=False),
-            timeout=timeout,
-            old_inputs=self._struct(inputs, content=False),
-            name=name_of(urn),
-            type=type_of(urn),
+        request = _message(
+            provider_pb2.DeleteRequest,
+            old.urn,
+            id=old.id,
+            properties=self._hashes(old.outputs),
+            timeout=_timeout(old, "delete"),
+            old_inputs=self._hashes(old.inputs),
         )
         self._call("Delete", request)
 
@@ -281,13 +243,12 @@ class ProviderClient:
         """Look a resource up; an empty id in the answer says that there is none."""
         if not self.configurable:
             return Answer(id=identifier, outputs={})
-        request = provider_pb2.ReadRequest(
+        request = _message(
+            provider_pb2.ReadRequest,
+            urn,
             id=identifier,
-            urn=urn,
-            properties=self._struct(outputs, content=False),
-            inputs=self._struct(inputs, content=False),
-            name=name_of(urn),
-            type=type_of(urn),
+            properties=self._hashes(outputs),
+            inputs=self._hashes(inputs),
         )
         answer = self._attempt("Read", request, inputs)
         if isinstance(answer, Answer):
@@ -296,11 +257,9 @@ class ProviderClient:
             return Answer()
         given = None
         if answer.HasField("inputs"):
-            given = restore_contents(values_from_struct(answer.inputs), inputs)
+            given = values_from_struct(answer.inputs)
             self._annotate(given, inputs)
-        found = restore_contents(values_from_struct(answer.properties), inputs)
-        self._annotate(found, outputs)
-        return Answer(id=answer.id, outputs=found, inputs=given)
+        return Answer(id=answer.id, outputs=self._outputs(answer.properties, outputs), inputs=given)
 
     def invoke(self, token: str, arguments: Values, *, preview: bool) -> tuple[Values, Failures]:
         """Call a function."""
@@ -308,8 +267,7 @@ class ProviderClient:
             tok=token, args=self._struct(arguments), preview=preview
         )
         answer = self._call("Invoke", request)
-        result = values_from_struct(getattr(answer, "return"))
-        return result, [(f.property, f.reason) for f in answer.failures]
+        return values_from_struct(getattr(answer, "return")), _failures(answer)
 
     def cancel(self) -> None:
         """Ask the provider to give up what it is doing."""
@@ -324,10 +282,18 @@ class ProviderClient:
         """End the connection, and the process if it was started for it."""
         self._close()
 
-    def _struct(self, values: Values, *, secrets: bool = True, content: bool = True) -> Any:
-        kept = values if secrets and self._accept_secrets else unwrap_secrets(values)
+    def _struct(self, values: Values, *, content: bool = True) -> Any:
+        kept = values if self._accept_secrets else unwrap_secrets(values)
         plain = encode(kept, keep_references=self._accept_resources, asset_content=content)
         return struct_from_plain(plain)
+
+    def _hashes(self, values: Values) -> Any:
+        return self._struct(values, content=False)
+
+    def _plain(self, values: Values) -> Any:
+        return struct_from_plain(
+            encode(unwrap_secrets(values), keep_references=self._accept_resources)
+        )
 
     def _outputs(self, struct: Any, inputs: Values) -> Values:
         outputs = values_from_struct(struct)
@@ -343,9 +309,9 @@ class ProviderClient:
         try:
             return getattr(self._stub, method)(request)
         except grpc.RpcError as error:
-            detail = _init_failure(error)
+            detail = init_failure(error)
             if detail is None:
-                raise _provider_error(error) from error
+                raise provider_error(error) from error
             given = values_from_struct(detail.inputs) if detail.HasField("inputs") else None
             return Answer(
                 id=detail.id,
@@ -358,53 +324,23 @@ class ProviderClient:
         try:
             return getattr(self._stub, method)(request)
         except grpc.RpcError as error:
-            raise _provider_error(error) from error
+            raise provider_error(error) from error
+
+
+def _message(kind: Any, urn: str, **fields: Any) -> Any:
+    return kind(urn=urn, name=name_of(urn), type=type_of(urn), **fields)
+
+
+def _failures(answer: Any) -> Failures:
+    return [(failure.property, failure.reason) for failure in answer.failures]
+
+
+def _timeout(state: Resource, kind: str) -> float:
+    return (state.custom_timeouts or {}).get(kind, 0)
 
 
 def _json(value: Any) -> str:
     return json.dumps(encode(value), separators=(",", ":"), sort_keys=True)
-
-
-def init_error_text(reasons: tuple[str, ...]) -> str:
-    """Say why a resource is not what it should be, in Pulumi's form."""
-    count = "1 error occurred:" if len(reasons) == 1 else f"{len(reasons)} errors occurred:"
-    return count + "".join(f"\n\t* {reason}" for reason in reasons) + "\n\n"
-
-
-def _provider_error(error: Any) -> ProviderError:
-    missing = _detail(error, provider_pb2.ConfigureErrorMissingKeys)
-    if missing is not None:
-        return ProviderError(
-            "\n".join(
-                f'missing required configuration key "{key.name}": {key.description}\n'
-                f"Set a value using the command `pulumi config set {key.name} <value>`."
-                for key in missing.missingKeys
-            )
-        )
-    cause = _detail(error, errors_pb2.ErrorCause)
-    text = error.details() or f"the provider answered {error.code().name} without a message"
-    if cause is not None and cause.message and cause.message not in text:
-        text = f"{text}: {cause.message}"
-    return ProviderError(
-        text,
-        2 if error.code() in _LOST else 0,
-        unimplemented=error.code() == grpc.StatusCode.UNIMPLEMENTED,
-    )
-
-
-def _init_failure(error: Any) -> Any:
-    return _detail(error, provider_pb2.ErrorResourceInitFailed)
-
-
-def _detail(error: Any, message_type: Any) -> Any:
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin":
-            for detail in status_pb2.Status.FromString(value).details:
-                if detail.Is(message_type.DESCRIPTOR):
-                    message = message_type()
-                    detail.Unpack(message)
-                    return message
-    return None
 
 
 def _diff_from_answer(answer: Any) -> Diff | None:

@@ -1,7 +1,7 @@
 """Finds and starts providers: attached ones, the program's own dynamic ones, and no others.
 
-A rehearsal must never reach a real cloud, so everything that is not one of those two is refused here by name. That
-AWS_ENDPOINT_URL is a loopback address is checked before an operation begins.
+A rehearsal must never reach a real cloud, so everything that is not one of those two is refused
+here by name. That AWS_ENDPOINT_URL is a loopback address is checked before an operation begins.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.engine.errors import EngineError
 from rehearsal.engine.program import end_process, follow, send_document, start_launcher
-from rehearsal.engine.provider_client import CHANNEL_OPTIONS, ProviderClient, ProviderError
+from rehearsal.engine.provider_client import CHANNEL_OPTIONS, ProviderClient
+from rehearsal.engine.provider_errors import ProviderError
 
 if TYPE_CHECKING:
     from rehearsal.engine.operation import Target
@@ -31,7 +32,8 @@ def attached_port(package: str) -> int | None:
         name, _, port = item.partition(":")
         if not port.isdigit():
             raise EngineError(
-                f"PULUMI_DEBUG_PROVIDERS is {text!r}; it must be a list of `package:port` with commas between"
+                f"PULUMI_DEBUG_PROVIDERS is {text!r}; it must be a list of `package:port` with "
+                "commas between"
             )
         if name == package:
             return int(port)
@@ -50,14 +52,16 @@ class ProviderHost:
         """Return a new, unconfigured connection to the provider of a package.
 
         Raises:
-            EngineError: the package is neither attached nor dynamic, or would reach a cloud elsewhere.
+            EngineError: the package is neither attached nor dynamic, or would reach a cloud
+                elsewhere.
         """
         if package == DYNAMIC_PACKAGE:
             return self._start_dynamic()
         port = attached_port(package)
         if port is None:
             raise EngineError(
-                f"no resource plugin 'pulumi-resource-{package}' is attached; the rehearsal engine refuses any cloud "
+                f"no resource plugin 'pulumi-resource-{package}' is attached; the rehearsal "
+                "engine refuses any cloud "
                 f"but the rehearsal's: start one (`greenlight rehearsal run`) that sets "
                 f"PULUMI_DEBUG_PROVIDERS={package}:PORT, or use the official CLI"
             )
@@ -87,7 +91,8 @@ class ProviderHost:
             end_process(process, 5)
             errors.join(timeout=1)
             raise ProviderError(
-                f"the dynamic provider process printed {first!r} in place of its port; its own messages are above"
+                f"the dynamic provider process printed {first!r} in place of its port; its own "
+                "messages are above"
             )
         follow(process.stdout, lambda line: self._report(line, "info"))
         channel = self._channel(int(first))
@@ -111,7 +116,8 @@ class ProviderHost:
         except grpc.FutureTimeoutError as error:
             channel.close()
             raise ProviderError(
-                f"nothing answers on 127.0.0.1:{port} after 10 seconds; is the provider still running?"
+                f"nothing answers on 127.0.0.1:{port} after 10 seconds; is the provider still "
+                "running?"
             ) from error
         return channel
 

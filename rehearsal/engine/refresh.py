@@ -8,7 +8,8 @@ from dataclasses import replace
 from rehearsal.engine.diff import equal, invert
 from rehearsal.engine.errors import EngineError
 from rehearsal.engine.executor import OK, UNKNOWN_STATUS, hide_secret_outputs
-from rehearsal.engine.provider_client import Answer, ProviderError
+from rehearsal.engine.provider_client import Answer
+from rehearsal.engine.provider_errors import ProviderError
 from rehearsal.engine.replacement import compare
 from rehearsal.engine.run import Run
 from rehearsal.engine.snapshot import without_dangling
@@ -22,7 +23,8 @@ def refresh(run: Run, *, alone: bool, parallel: int) -> None:
 
     Args:
         run: the operation.
-        alone: the operation is a refresh; otherwise it precedes an update, and its results are not counted.
+        alone: the operation is a refresh; otherwise it precedes an update, and its results are not
+            counted.
         parallel: how many resources to read at once.
     """
     base = list(run.snapshot.base)
@@ -36,7 +38,8 @@ def refresh(run: Run, *, alone: bool, parallel: int) -> None:
 
 
 def _refresh_one(run: Run, old: Resource, *, alone: bool) -> Resource | None:
-    """Return the new state; None when the resource is gone, the old one when it could not be read."""
+    """Return the new state; None when the resource is gone, the old one when it could not be
+    read."""
     if run.cancelled:
         return old
     step = Step(op="refresh", urn=old.urn, old=old, new=old)
@@ -85,7 +88,8 @@ def _read(run: Run, step: Step, old: Resource) -> tuple[Resource | None, str]:
         new.modified = now_rfc3339()
     changed = not equal(new.outputs, old.outputs)
     if not old.external:
-        # What a person would see of an update right after this: the other way round it is what changed outside.
+        # What a person would see of an update right after this: the other way round it is what
+        # changed outside.
         diff = invert(compare(provider, new.urn, new, old.inputs, old.ignore_changes))
         changed = diff.changed
         if changed:

@@ -1,20 +1,24 @@
-"""Provider resources: which connection serves a resource, and the life of default and explicit providers.
+"""Provider resources: which connection serves a resource, and the life of default and explicit
+providers.
 
-For the step machinery a provider resource is a resource like any other; this module is the provider of providers.
+For the step machinery a provider resource is a resource like any other; this module is the provider
+of providers.
 """
 
 from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from rehearsal.engine.builtin import BuiltinProvider
 from rehearsal.engine.diff import Diff, equal
-from rehearsal.engine.provider_client import Answer, Failures, ProviderClient, ProviderError, Values
+from rehearsal.engine.provider_client import Answer, Failures, ProviderClient, Values
+from rehearsal.engine.provider_errors import ProviderError
 from rehearsal.engine.provider_host import ProviderHost
 from rehearsal.engine.state import Resource
-from rehearsal.engine.urn import package_of, parse_reference, type_of
+from rehearsal.engine.urn import package_of, type_of
 from rehearsal.engine.values import UNKNOWN_TEXT
 
 Provider = ProviderClient | BuiltinProvider
@@ -55,14 +59,6 @@ class Registry:
         """Say whether the provider is ready."""
         return reference in self._ready
 
-    def rename(self, old_urn: str, new_urn: str) -> None:
-        """Have what was registered under an alias answer under the old URN, too."""
-        with self._lock:
-            for reference, provider in list(self._ready.items()):
-                urn, identifier = parse_reference(reference)
-                if urn == new_urn:
-                    self._ready[f"{old_urn}::{identifier}"] = provider
-
     def ensure(self, state: Resource) -> None:
         """Start a provider from its state, for resources that the program no longer has."""
         with self._lock:
@@ -84,22 +80,14 @@ class Registry:
                 inputs.setdefault(key, news[key])
         return inputs, failures
 
-    def diff(
-        self,
-        urn: str,
-        identifier: str,
-        olds: Values,
-        outputs: Values,
-        news: Values,
-        ignore_changes: list[str],
-    ) -> Diff | None:
+    def diff(self, urn: str, old: Resource, news: Values, ignored: Sequence[str]) -> Diff | None:
         """Compare configurations; a provider that does not say changes in place."""
-        provider = self._checked.get(urn) or self._ready.get(f"{urn}::{identifier}")
+        provider = self._checked.get(urn) or self._ready.get(f"{urn}::{old.id}")
         after = provider_inputs(news)
         diff = None
         if isinstance(provider, ProviderClient):
-            diff = provider.diff_config(urn, provider_inputs(olds), outputs, after)
-        return Diff(changed=not equal(outputs, after)) if diff is None else diff
+            diff = provider.diff_config(urn, provider_inputs(old.inputs), old.outputs, after)
+        return Diff(changed=not equal(old.outputs, after)) if diff is None else diff
 
     def same(self, urn: str, identifier: str, old_inputs: Values) -> None:
         """Configure an unchanged provider with its old inputs."""
@@ -107,37 +95,25 @@ class Registry:
             if not self.has(f"{urn}::{identifier}"):
                 self._configure(urn, identifier, old_inputs, self._taken(urn))
 
-    def create(self, urn: str, inputs: Values, timeout: float, *, preview: bool) -> Answer:
+    def create(self, new: Resource, *, preview: bool) -> Answer:
         """Configure a new provider under a new id."""
-        del timeout
         with self._lock:
             identifier = UNKNOWN_TEXT if preview else str(uuid.uuid4())
-            self._configure(urn, identifier, inputs, self._taken(urn))
-        return Answer(id=identifier, outputs=provider_inputs(inputs))
+            self._configure(new.urn, identifier, new.inputs, self._taken(new.urn))
+        return Answer(id=identifier, outputs=provider_inputs(new.inputs))
 
     def update(
-        self,
-        urn: str,
-        identifier: str,
-        olds: Values,
-        outputs: Values,
-        news: Values,
-        timeout: float,
-        ignore_changes: list[str],
-        *,
-        preview: bool,
+        self, old: Resource, new: Resource, ignored: Sequence[str], *, preview: bool
     ) -> Answer:
         """Configure a provider anew under its old id."""
         with self._lock:
-            self._configure(urn, identifier, news, self._taken(urn))
-        return Answer(id=identifier, outputs=provider_inputs(news))
+            self._configure(new.urn, old.id, new.inputs, self._taken(new.urn))
+        return Answer(id=old.id, outputs=provider_inputs(new.inputs))
 
-    def delete(
-        self, urn: str, identifier: str, inputs: Values, outputs: Values, timeout: float
-    ) -> None:
+    def delete(self, old: Resource) -> None:
         """Forget a provider; connections are closed at the end of the operation."""
         with self._lock:
-            self._ready.pop(f"{urn}::{identifier}", None)
+            self._ready.pop(f"{old.urn}::{old.id}", None)
 
     def cancel(self) -> None:
         """Ask every provider to give up what it is doing."""

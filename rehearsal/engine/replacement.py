@@ -24,7 +24,8 @@ Server = Provider | Registry
 
 @dataclass(kw_only=True)
 class ReplacementPlan:
-    """Dependents deleted early: the keys they are replaced for by URN, and which states they were."""
+    """Dependents deleted early: the keys they are replaced for by URN, and which states they
+    were."""
 
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)
@@ -49,7 +50,7 @@ def compare(
     """Ask a provider what changed; when it does not know, compare the inputs themselves."""
     if not hasattr(server, "diff"):
         return Diff(changed=not equal(old.inputs, news))
-    diff = server.diff(urn, old.id, old.inputs, old.outputs, news, list(ignored))
+    diff = server.diff(urn, old, news, ignored)
     if diff is not None:
         return diff
     kept, _ = ignore_changes(news, old.inputs, ignored)
@@ -59,7 +60,8 @@ def compare(
 def dependents_to_replace(
     run: Run, root: Resource, *, impossible: Iterable[str]
 ) -> list[tuple[Resource, tuple[str, ...]]]:
-    """Return the dependents that a replacement of the root would replace too, in dependency order, with the keys.
+    """Return the dependents that a replacement of the root would replace too, in dependency order,
+    with the keys.
 
     What this run has already dealt with (`impossible`) can't depend on something that it has not.
     """

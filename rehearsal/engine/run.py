@@ -20,8 +20,8 @@ class Bail(Exception):
 class Run:
     """One operation under way.
 
-    `olds` are the live states before it, by URN; `news` those it made, read or confirmed. `stopping` is set once
-    no new step may start: after a failure, or when a person cancelled.
+    `olds` are the live states before it, by URN; `news` those it made, read or confirmed.
+    `stopping` is set once no new step may start: after a failure, or when a person cancelled.
     """
 
     dry_run: bool
@@ -69,7 +69,8 @@ class Run:
         return self.news.get(urn)
 
     def provider_of(self, state: Resource) -> Provider | Registry | None:
-        """Return what serves a resource: a provider, the registry for providers, or nothing for components."""
+        """Return what serves a resource: a provider, the registry for providers, or nothing for
+        components."""
         if not state.custom:
             return None
         if is_provider(state.type):

@@ -1,7 +1,8 @@
-"""The state while an operation runs: saved whole before each call to a provider and after each step.
+"""The state while an operation runs: saved whole before each call to a provider and after each
+step.
 
-The resources of this run come first, in the order they were done, so that what a resource needs precedes it;
-the old ones that were not touched follow in their old order.
+The resources of this run come first, in the order they were done, so that what a resource needs
+precedes it; the old ones that were not touched follow in their old order.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Snapshot:
         self._save = save
         self._new: list[Resource] = []
         self._done: set[int] = set()
-        # A create that never ended needs a person's decision; every other one is settled by the next look.
+        # A create that never ended needs a person's decision; every other one is settled by the
+        # next look.
         self._left_over = [p for p in base.pending_operations if p.type == "creating"]
         self._pending: list[PendingOperation] = []
         self._renamed: dict[str, str] = {}

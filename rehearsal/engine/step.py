@@ -17,10 +17,12 @@ Emit = Callable[[dict[str, Any]], None]
 
 @dataclass(kw_only=True)
 class Step:
-    """A change of one resource: `old` is its state before, `new` after; `op` is Pulumi's word for the change.
+    """A change of one resource: `old` is its state before, `new` after; `op` is Pulumi's word for
+    the change.
 
-    `keys` are the properties that force a replacement, `changed_keys` those that differ. `keeps_old` marks a
-    replacement whose original is deleted at the end; `deletes_first` one whose original goes before.
+    `keys` are the properties that force a replacement, `changed_keys` those that differ.
+    `keeps_old` marks a replacement whose original is deleted at the end; `deletes_first` one whose
+    original goes before.
     """
 
     op: str

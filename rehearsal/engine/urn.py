@@ -46,7 +46,8 @@ def is_default_provider(urn: str) -> bool:
 
 
 def package_of(token: str) -> str:
-    """Return the package of a type or function token; of a provider type, the package it provides."""
+    """Return the package of a type or function token; of a provider type, the package it
+    provides."""
     if token.startswith(PROVIDER_PREFIX):
         return token.removeprefix(PROVIDER_PREFIX)
     return token.split(":", 1)[0]

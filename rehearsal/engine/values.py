@@ -1,7 +1,7 @@
 """Property values as the engine holds them, and their form on the wire.
 
-A value is plain JSON-like Python (None, bool, int, float, str, list, dict) plus the classes below. Nothing here
-may know about resources, providers or files; assets are hashed in `assets.py`.
+A value is plain JSON-like Python (None, bool, int, float, str, list, dict) plus the classes below.
+Nothing here may know about resources, providers or files; assets are hashed in `assets.py`.
 """
 
 from __future__ import annotations
@@ -90,10 +90,12 @@ class ResourceReference:
 def decode(plain: Any) -> Any:
     """Turn a JSON-like value with signatures into an engine value.
 
-    An output value, which only remote components use, becomes what it says of itself: unknown, secret or plain.
+    An output value, which only remote components use, becomes what it says of itself: unknown,
+    secret or plain.
 
     Raises:
-        ValueEncodingError: the signature is not one of those this engine knows, or is an encrypted secret.
+        ValueEncodingError: the signature is not one of those this engine knows, or is an encrypted
+            secret.
     """
     if isinstance(plain, str):
         return UNKNOWN if plain in UNKNOWN_TEXTS else plain
@@ -136,7 +138,8 @@ def _decode_special(plain: dict[str, Any]) -> Any:
         inner = decode(plain["value"]) if "value" in plain else UNKNOWN
         return Secret(inner) if plain.get("secret") else inner
     raise ValueEncodingError(
-        f"a special object has the signature {signature!r} with members {sorted(plain)}; known are secret (with a "
+        f"a special object has the signature {signature!r} with members {sorted(plain)}; known "
+        "are secret (with a "
         "value), asset, archive, resource reference and output value"
     )
 
@@ -153,7 +156,8 @@ def encode(
     Args:
         value: an engine value.
         secret: what a secret becomes; the wire form with its plaintext when left out.
-        keep_references: False writes a reference as the id of the resource, or its URN when it has none.
+        keep_references: False writes a reference as the id of the resource, or its URN when it has
+            none.
         asset_content: False keeps only the hash of assets and archives.
     """
 
@@ -206,7 +210,8 @@ def _encode_reference(item: ResourceReference, keep: bool) -> Any:
 
 
 def plain_from_struct(struct: Any) -> dict[str, Any]:
-    """Read a protobuf Struct as JSON-like values; whole doubles become ints, so that files print `1`."""
+    """Read a protobuf Struct as JSON-like values; whole doubles become ints, so that files print
+    `1`."""
     return {key: _plain_from_value(value) for key, value in struct.fields.items()}
 
 
