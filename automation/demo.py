@@ -23,7 +23,7 @@ from automation import driver
 from automation.deployment import Deployment
 from automation.driver import Listeners
 from automation.errors import GreenlightError
-from automation.load import UNKNOWN_MODEL, Load, Question, Tally
+from automation.load import UNKNOWN_MODEL, Load, Tally, questions_for, runtime_client
 from automation.progress import ProgressLine
 from automation.spec import load_spec
 from rehearsal import session as sessions
@@ -143,7 +143,7 @@ def _rehearsal(directory: Path, root: Path, speed: float, seed: int) -> Iterator
 
 
 def _tell(root: Path, story: Story, session: sessions.Session) -> None:
-    runtime = _runtime_client()
+    runtime = runtime_client()
     story.chapter("Train, package and deploy iris: the base stack `dev`, with the Foundation")
     iris = _deploy(story, "iris", None)
     _show_answers(story, runtime, iris, load_spec(root, "iris").samples)
@@ -152,7 +152,7 @@ def _tell(root: Path, story: Story, session: sessions.Session) -> None:
     wine = _deploy(story, "wine", BASELINE)
     _show_answers(story, runtime, wine, load_spec(root, "wine").samples)
 
-    questions = _questions(root, (BASELINE, CHALLENGER, BAD))
+    questions = questions_for(load_spec(root, "wine"), root, (BASELINE, CHALLENGER, BAD))
     endpoint = str(wine.endpoint_name)
     with Load(runtime, endpoint, questions, requests_per_second=REQUESTS_PER_SECOND) as load:
         for swap in SWAPS:
@@ -267,40 +267,6 @@ def _show_answers(
         )
 
 
-def _questions(root: Path, estimators: Sequence[str]) -> list[Question]:
-    """Ask what clients would ask: rows no model has seen, with scikit-learn's own answers.
-
-    Rows that two models answer alike are left out: their answers could not tell who gave them.
-    """
-    from automation import conversion, training
-
-    spec = load_spec(root, "wine")
-    trained = {name: training.train(spec, root, name) for name in estimators}
-    rows = next(iter(trained.values())).live_rows
-    expected: list[dict[str, Sequence[float]]] = [{} for _ in rows]
-    for name, model in trained.items():
-        answers = conversion.sklearn_answers(model, rows)
-        if answers.probabilities is None:
-            raise DemoError(f"{name} gives no probabilities; its answers can't be told apart")
-        probabilities = iter(answers.probabilities.tolist())
-        for index, answered in enumerate(answers.is_answered):
-            if answered:
-                expected[index][name] = next(probabilities)
-    return [
-        Question(features=row.tolist(), expected=known)
-        for row, known in zip(rows, expected, strict=True)
-        if _all_differ(list(known.values()))
-    ]
-
-
-def _all_differ(answers: Sequence[Sequence[float]]) -> bool:
-    return all(
-        max(abs(a - b) for a, b in zip(one, other, strict=True)) > 0.01
-        for i, one in enumerate(answers)
-        for other in answers[i + 1 :]
-    )
-
-
 def _show_nothing_left(story: Story, session: sessions.Session) -> None:
     inventory = _get(session, "inventory")["resources"]
     processes = _get(session, "status")["processes"]
@@ -317,16 +283,6 @@ def _listeners(story: Story) -> Listeners:
             f"{package.checked_rows} rows answer as scikit-learn does, "
             f"digest {package.artifact.short_digest}"
         ),
-    )
-
-
-def _runtime_client() -> SageMakerRuntimeClient:
-    """A client that never retries, so that every lost request is seen."""
-    import boto3
-    from botocore.config import Config
-
-    return boto3.client(
-        "sagemaker-runtime", config=Config(retries={"total_max_attempts": 1}, read_timeout=70)
     )
 
 

@@ -12,12 +12,18 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from automation.errors import GreenlightError
+from automation.spec import ModelSpec
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 TOLERANCE = 1e-4
+# Two models' answers to a row can be told apart when a probability differs by more than this.
+DISTINCT = 0.01
 UNKNOWN_MODEL = "unknown"
 
 
@@ -130,6 +136,52 @@ class Load:
                 self._tally.answers[answer] += 1
             if failure is not None:
                 self._tally.failures[failure] += 1
+
+
+def runtime_client() -> SageMakerRuntimeClient:
+    """Make a client that never retries, so that every lost request is seen."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "sagemaker-runtime", config=Config(retries={"total_max_attempts": 1}, read_timeout=70)
+    )
+
+
+def questions_for(spec: ModelSpec, root: Path, estimators: Sequence[str]) -> list[Question]:
+    """Ask what clients would ask: rows no model has seen, with scikit-learn's own answers.
+
+    Rows that two models answer alike are left out: their answers could not tell who gave them.
+
+    Raises:
+        GreenlightError: an estimator can't be trained, or gives no probabilities.
+    """
+    from automation import conversion, training
+
+    trained = {name: training.train(spec, root, name) for name in estimators}
+    rows = next(iter(trained.values())).live_rows
+    expected: list[dict[str, Sequence[float]]] = [{} for _ in rows]
+    for name, model in trained.items():
+        answers = conversion.sklearn_answers(model, rows)
+        if answers.probabilities is None:
+            raise GreenlightError(f"{name} gives no probabilities; its answers can't be told apart")
+        probabilities = iter(answers.probabilities.tolist())
+        for index, answered in enumerate(answers.is_answered):
+            if answered:
+                expected[index][name] = next(probabilities)
+    return [
+        Question(features=row.tolist(), expected=known)
+        for row, known in zip(rows, expected, strict=True)
+        if _all_differ(list(known.values()))
+    ]
+
+
+def _all_differ(answers: Sequence[Sequence[float]]) -> bool:
+    return all(
+        max(abs(a - b) for a, b in zip(one, other, strict=True)) > DISTINCT
+        for i, one in enumerate(answers)
+        for other in answers[i + 1 :]
+    )
 
 
 def model_of(answer: Mapping[str, Any], question: Question) -> str:
