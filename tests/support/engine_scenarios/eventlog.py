@@ -42,7 +42,7 @@ def _steps(events: Iterable[Mapping[str, Any]], failed: bool) -> dict[str, list[
             if not (failed and word == "out" and name.startswith(STACK_TYPE)):
                 steps.setdefault(name, []).append(step_words(word, metadata))
     return {
-        name: settled(words, lambda word: "delete" if " delete-replaced " in word else None)
+        name: settled(words, lambda word: "delete" if " delete" in word else None)
         for name, words in sorted(steps.items())
     }
 

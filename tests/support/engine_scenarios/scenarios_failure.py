@@ -175,7 +175,12 @@ SCENARIOS = (
     Scenario(
         name="duplicate_urn",
         story="Two resources of one name are refused.",
-        steps=(program('Thing("a", value=1)\nThing("a", value=2)'), preview()),
+        steps=(
+            program(
+                'a = Thing("a", value=1)\nThing("a", ResourceOptions(depends_on=[a]), value=2)'
+            ),
+            preview(),
+        ),
     ),
     Scenario(
         name="invoke_refused",
