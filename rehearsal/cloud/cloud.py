@@ -25,6 +25,7 @@ from rehearsal.cloud.http import Server
 from rehearsal.cloud.record import Record
 from rehearsal.cloud.runtime.invoke import Invoker
 from rehearsal.cloud.scaling.api import ScalingApi
+from rehearsal.cloud.scaling.scaler import Scaler
 from rehearsal.cloud.services import (
     InstanceLogs,
     Objects,
@@ -72,7 +73,7 @@ class Cloud:
             maximum_instances=settings.maximum_instances,
             changed=lambda: self.engine.wake(),
         )
-        self.scaling = ScalingApi(account_id=account_id, region=region)
+        self.scaler = Scaler()
         self.engine = Engine(
             clock=self.clock,
             catalog=Catalog(account_id=account_id, region=region),
@@ -80,13 +81,13 @@ class Cloud:
             cloudwatch=cloudwatch,
             record=self.record,
             invoker=Invoker(self.clock, seed=settings.seed, account_id=account_id, region=region),
-            after_alarms=self.scaling.alarms_evaluated,
-            after_minute=self.scaling.minute_passed,
-            on_deleted=self.scaling.endpoint_deleted,
+            after_alarms=self.scaler.alarms_evaluated,
+            after_minute=self.scaler.minute_passed,
+            on_deleted=self.scaler.endpoint_deleted,
         )
         checks = ServiceChecks(account_id, region, images)
-        endpoints = Endpoints(engine=self.engine, checks=checks, targets=self.scaling)
-        self.scaling.endpoints = endpoints
+        endpoints = Endpoints(engine=self.engine, checks=checks, targets=self.scaler)
+        self.scaler.hosting = endpoints
         self._images = images
         self._server = Server(self._application(endpoints, artifacts), self.clock, settings.port)
 
@@ -95,7 +96,7 @@ class Cloud:
         control = ControlApi(
             settings=self.settings,
             engine=self.engine,
-            scaling=self.scaling,
+            scaler=self.scaler,
             images=self._images,
             shutdown=self.shutdown,
         )
@@ -103,7 +104,11 @@ class Cloud:
             invoker=self.engine.invoker,
             control=control,
             hosting=HostingApi(endpoints=endpoints, artifacts=artifacts),
-            scaling=self.scaling,
+            scaling=ScalingApi(
+                account_id=self.settings.account_id,
+                region=self.settings.region,
+                scaler=self.scaler,
+            ),
             moto=moto,
         )
 

@@ -14,7 +14,7 @@ from rehearsal.cloud.fleets.images import ImageStore
 from rehearsal.cloud.hosting.engine import Engine
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.inventory import inventory
-from rehearsal.cloud.scaling.api import ScalingApi
+from rehearsal.cloud.scaling.scaler import Scaler
 from rehearsal.cloud.settings import CloudSettings
 
 PREFIX = "/rehearsal/"
@@ -27,7 +27,7 @@ class ControlApi:
 
     settings: CloudSettings
     engine: Engine
-    scaling: ScalingApi
+    scaler: Scaler
     images: ImageStore
     shutdown: threading.Event
 
@@ -81,7 +81,7 @@ class ControlApi:
     def _inventory(self, asked: dict[str, Any]) -> dict[str, Any]:
         _expect(asked, {})
         settings = self.settings
-        found = inventory(self.engine, self.scaling, settings.account_id, settings.region)
+        found = inventory(self.engine, self.scaler, settings.account_id, settings.region)
         return {"resources": found}
 
     def _add_image(self, asked: dict[str, Any]) -> dict[str, Any]:

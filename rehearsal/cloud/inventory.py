@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rehearsal.cloud.hosting.engine import Engine
-from rehearsal.cloud.scaling.api import ScalingApi
+from rehearsal.cloud.scaling.scaler import Scaler
 from rehearsal.cloud.services import backend
 
 Resource = dict[str, str]
 
 
-def inventory(engine: Engine, scaling: ScalingApi, account_id: str, region: str) -> list[Resource]:
+def inventory(engine: Engine, scaler: Scaler, account_id: str, region: str) -> list[Resource]:
     """Return one entry per resource: service, type, name."""
     with engine.lock:
         return [
-            *_hosting(engine, scaling),
+            *_hosting(engine, scaler),
             *_cloudwatch(engine),
             *_storage(account_id, region),
             *_identity(account_id, region),
@@ -27,16 +27,16 @@ def inventory(engine: Engine, scaling: ScalingApi, account_id: str, region: str)
         ]
 
 
-def _hosting(engine: Engine, scaling: ScalingApi) -> Iterator[Resource]:
+def _hosting(engine: Engine, scaler: Scaler) -> Iterator[Resource]:
     for name in engine.endpoints:
         yield _resource("sagemaker", "endpoint", name)
     for name in engine.catalog.configs:
         yield _resource("sagemaker", "endpoint-config", name)
     for name in engine.catalog.models:
         yield _resource("sagemaker", "model", name)
-    for target in scaling.targets.values():
+    for target in scaler.targets.values():
         yield _resource("application-autoscaling", "scalable-target", target.resource_id)
-    for policy in scaling.policies.values():
+    for policy in scaler.policies.values():
         yield _resource("application-autoscaling", "scaling-policy", policy.name)
 
 

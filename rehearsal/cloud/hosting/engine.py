@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 MINIMUM_TICK_WALL_SECONDS = 0.02
 MAXIMUM_TICK_WALL_SECONDS = 0.25
+# A machine that slept is not made to relive every minute it missed.
+MAXIMUM_MINUTES_PER_TICK = 60
 
 
 @dataclass
@@ -234,9 +236,10 @@ class Engine:
 
     def _pass_minutes(self) -> None:
         minute = int(self.clock.now() // 60)
-        if minute != self._last_minute:
-            self.after_minute((minute - 1) * 60.0)
-            self._last_minute = minute
+        first = max(self._last_minute, minute - MAXIMUM_MINUTES_PER_TICK)
+        for passed in range(first, minute):
+            self.after_minute(passed * 60.0)
+        self._last_minute = minute
 
     def _sample(self) -> None:
         now = self.clock.now()
