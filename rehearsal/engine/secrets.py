@@ -19,6 +19,10 @@ from rehearsal.engine.values import SECRET_SIGNATURE, SIGNATURE_KEY
 ROUNDS = 1_000_000
 SALT_BYTES, NONCE_BYTES, KEY_BYTES = 8, 12, 32
 CHECK_TEXT = "pulumi"
+_ADVICE = (
+    "please set PULUMI_CONFIG_PASSPHRASE to the correct passphrase or set "
+    "PULUMI_CONFIG_PASSPHRASE_FILE to a file containing the passphrase"
+)
 
 
 class SecretsError(EngineError):
@@ -51,7 +55,7 @@ class Crypter:
         Raises:
             SecretsError: wrong passphrase, or a damaged text.
         """
-        text = _open(self._key(), ciphertext)
+        text = _open(self._key("failed to decrypt: incorrect passphrase, " + _ADVICE), ciphertext)
         self._known[place, text] = ciphertext
         return text
 
@@ -63,7 +67,7 @@ class Crypter:
         """Fail now if the passphrase is absent or wrong."""
         self._key()
 
-    def _key(self) -> Any:
+    def _key(self, problem: str = "incorrect passphrase") -> Any:
         if self._cipher is None:
             version, _, rest = self.salt.partition(":")
             salt, _, check = rest.partition(":")
@@ -73,7 +77,7 @@ class Crypter:
             try:
                 _open(cipher, check)
             except SecretsError as err:
-                raise SecretsError("get stack secrets manager: incorrect passphrase") from err
+                raise SecretsError(problem) from err
             self._cipher = cipher
         return self._cipher
 

@@ -66,7 +66,6 @@ class Operation:
 
     def _state(self) -> tuple[Deployment, Crypter]:
         deployment, crypter = self.place.deployment()
-        crypter.check()
         verify_deployment(deployment)
         return deployment, crypter
 
@@ -80,7 +79,7 @@ class Operation:
     ) -> Result:
         target = self.command.text("event-log") if log else None
         events = open_event_log(target) if target else None
-        plan = PlanDocument() if self.command.on("json") else None
+        plan = PlanDocument(deployment) if self.command.on("json") else None
         sinks: list[Sink] = [plan.handle if plan else self._display(preview=save is None)]
         if save is None:
             sinks.append(self.seen.append)
@@ -190,6 +189,11 @@ def _target(place: Workplace) -> Target:
             "which is on this machine (`greenlight rehearsal start`); for real ones use the "
             "official CLI"
         )
+    try:
+        place.crypter.check()
+    except EngineError as err:
+        text = f"getting stack configuration: get stack secrets manager: {err}"
+        raise EngineError(text) from err
     values = place.config.values(place.crypter.decrypt)
     folder, entry_point = place.project.program()
     return Target(
