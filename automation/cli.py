@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "iris"
 DEFAULT_STAGE = "dev"
 INTERRUPTED = 130
+PLAIN_WIDTH = 160
 
 app = typer.Typer(
     help="Takes trained scikit-learn models to SageMaker endpoints and swaps them safely.",
@@ -218,7 +219,9 @@ def main() -> None:
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    # Rich takes 80 columns where there is no terminal, which cuts SageMaker's names.
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def _telling(console: Console, shown: ProgressDisplay | None = None) -> Listeners:

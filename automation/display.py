@@ -165,8 +165,6 @@ def show_deployment(console: Console, deployment: Deployment) -> None:
     if deployment.rejected_endpoint_config_name is not None:
         console.print(f"  rolled back           {deployment.rejected_endpoint_config_name}")
     console.print(f"  artifact              {deployment.artifact_digest[:SHORT_DIGEST_LENGTH]}")
-    if deployment.reason is not None:
-        console.print(escape(deployment.reason), style="red", soft_wrap=True)
 
 
 def show_status(console: Console, status: StackStatus) -> None:

@@ -181,15 +181,18 @@ def destroy(
         config = stack_settings.config_from_history(records[0].config)
         workspace.write_folder(root, target.name, config, workspace.base_secrets(base))
     progress = Progress(listen.on_line)
-    with workspace.pulumi_errors(target.name, folder):
-        stack.destroy(
-            message=f"greenlight destroy {target.model}",
-            color="never",
-            on_event=_event_taker(progress, listen),
-            on_output=listen.on_output,
-        )
-        if not keep_stack:
-            stack.workspace.remove_stack(target.name)
+    try:
+        with workspace.pulumi_errors(target.name, folder):
+            stack.destroy(
+                message=f"greenlight destroy {target.model}",
+                color="never",
+                on_event=_event_taker(progress, listen),
+                on_output=listen.on_output,
+            )
+            if not keep_stack:
+                stack.workspace.remove_stack(target.name)
+    except UpdateFailedError as err:
+        raise _failed("destruction", target.name, progress, err) from err
 
 
 def status(model: str, stage: str, *, root: Path = ROOT) -> StackStatus:
@@ -317,8 +320,11 @@ def _prepared(
 
 def _previewed(stack: Stack, listen: Listeners) -> PreviewSummary:
     progress = Progress()
-    with workspace.pulumi_errors(stack.name, Path(stack.workspace.work_dir)):
-        stack.preview(on_event=progress.take_event, color="never")
+    try:
+        with workspace.pulumi_errors(stack.name, Path(stack.workspace.work_dir)):
+            stack.preview(on_event=progress.take_event, color="never")
+    except UpdateFailedError as err:
+        raise _failed("preview", stack.name, progress, err) from err
     summary = PreviewSummary(changes=progress.changes, hazards=hazards_of(progress.steps))
     if listen.on_preview is not None:
         listen.on_preview(summary)
@@ -358,8 +364,7 @@ def _deployed(
     except UpdateFailedError as err:
         failure = failed_swap([*progress.errors, str(err.__cause__)])
         if failure is None:
-            told = "\n".join(progress.errors) if progress.errors else str(err)
-            raise UpdateFailedError(f"update of stack {target.name} failed: {told}") from err
+            raise _failed("update", target.name, progress, err) from err
     outputs = workspace.outputs_of(stack)
     verdict = outputs.get("swapVerdict")
     promoted = Verdict(verdict) if verdict in tuple(Verdict) else None
@@ -378,6 +383,14 @@ def _deployed(
         changes=progress.changes,
         preview=summary,
     )
+
+
+def _failed(
+    what: str, stack: str, progress: Progress, error: UpdateFailedError
+) -> UpdateFailedError:
+    """Prefer the errors the engine reported as events to the end of its output."""
+    told = "\n".join(progress.errors) if progress.errors else str(error)
+    return UpdateFailedError(f"{what} of stack {stack} failed: {told}")
 
 
 def _event_taker(progress: Progress, listen: Listeners) -> Callable[[EngineEvent], None]:

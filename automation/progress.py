@@ -30,6 +30,10 @@ DONE = {
     "delete-replaced": "deleted",
     "replace": "replaced",
 }
+TRACE_HEAD = "Traceback (most recent call last):"
+SWAP_STORY = "swap of endpoint "
+# What the engine says at the end of any failed operation, after the reason.
+EMPTY_ERRORS = frozenset({"update failed", "preview failed", "destroy failed"})
 _COLOR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 _SWAP_LINE = re.compile(r"^swap (\S+) \+\d+s: (.*)$")
 
@@ -109,7 +113,10 @@ class Progress:
         if metadata.type == ROOT_STACK or op in QUIET:
             return
         short = metadata.type.rpartition(":")[2]
-        self._tell("resource", f"{DONE.get(op, op)} {short} {_name(metadata.urn)}")
+        done = DONE.get(op, op)
+        if done == "deleted" and metadata.old is not None and metadata.old.retain_on_delete:
+            done = "let go of"
+        self._tell("resource", f"{done} {short} {_name(metadata.urn)}")
 
     def _note_endpoint(self, metadata: Any) -> None:
         if metadata.type != ENDPOINT:
@@ -123,12 +130,14 @@ class Progress:
                 return
 
     def _diagnose(self, diagnostic: Any) -> None:
-        text = _COLOR.sub("", diagnostic.message).strip()
-        if not text:
+        text = without_trace(_COLOR.sub("", diagnostic.message).strip())
+        if not text or text in EMPTY_ERRORS:
             return
         if diagnostic.severity == "error":
             self.errors.append(text)
-            self._tell("error", text, once=True)
+            # A swap's story is several lines long, and told in full when the update ends.
+            told = text.splitlines()[0] if SWAP_STORY in text else text
+            self._tell("error", told, once=True)
         elif diagnostic.severity == "warning":
             self._tell("warning", text, once=True)
         else:
@@ -201,6 +210,18 @@ def poll_interval_seconds() -> float:
     """How long to rest between two looks at an endpoint."""
     value = os.environ.get(POLL_INTERVAL_VARIABLE)
     return DEFAULT_POLL_INTERVAL_SECONDS if value is None else float(value)
+
+
+def without_trace(text: str) -> str:
+    """Cut a Python stack trace down to what was raised, which is all of it that helps a person."""
+    lines = text.splitlines()
+    if TRACE_HEAD not in lines:
+        return text
+    start = len(lines) - 1 - lines[::-1].index(TRACE_HEAD)
+    for index in range(start + 1, len(lines)):
+        if not lines[index].startswith(" "):
+            return "\n".join([*lines[:start], *lines[index:]])
+    return text
 
 
 def _name(urn: str) -> str:

@@ -10,6 +10,7 @@ hand it is `pulumi -C <folder> <command> --stack <name>`.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -179,7 +180,9 @@ def pulumi_errors(stack: str, folder: Path) -> Iterator[None]:
 
 def failure_text(text: str) -> str:
     """Cut what a failed command said down to its error lines; without any, to its end."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    # The Automation API puts the name of the stream before a stream's first line.
+    unnamed = (re.sub(r"^\s*(?:stdout|stderr): ", "", line) for line in text.splitlines())
+    lines = [line for line in unnamed if line.strip()]
     errors = [line.strip() for line in lines if "error:" in line]
     return "\n".join((errors if errors else lines)[-ERROR_TAIL_LINES:])
 

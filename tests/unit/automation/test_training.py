@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -116,7 +117,7 @@ def test_a_pickle_is_refused_unless_it_is_allowed(tmp_path: Path) -> None:
 
 def test_an_estimator_of_another_scikit_learn_is_refused(tmp_path: Path) -> None:
     trained = a_trained_model()
-    joblib.dump(_fitted_by_another_version(trained.estimator), tmp_path / "old.joblib")
+    joblib.dump(_Elder(trained.estimator), tmp_path / "old.joblib")
 
     with pytest.raises(VersionDriftError, match="fitted by another scikit-learn"):
         with_estimator_from_file(trained, tmp_path / "old.joblib", allow_pickle=True)
@@ -152,20 +153,10 @@ def test_a_file_that_holds_no_estimator_is_refused(
 class _Elder:
     """Pickles as an estimator whose version says 0.1."""
 
-    def __init__(self, estimator: object) -> None:
+    def __init__(self, estimator: Any) -> None:
         self._estimator = estimator
 
-    def __reduce__(self) -> tuple[object, ...]:
-        _, _, state = self._estimator.__reduce_ex__(2)[:3]  # type: ignore[misc]
-        return (
-            type(self._estimator).__new__,
-            (type(self._estimator),),
-            {
-                **state,
-                "_sklearn_version": "0.1",
-            },
-        )
-
-
-def _fitted_by_another_version(estimator: object) -> object:
-    return _Elder(estimator)
+    def __reduce__(self) -> tuple[Any, ...]:
+        kind = type(self._estimator)
+        state = self._estimator.__getstate__() | {"_sklearn_version": "0.1"}
+        return kind.__new__, (kind,), state

@@ -1,0 +1,74 @@
+"""The command documents itself, starts light, and ends with the exit code of what went wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from automation import cli
+from automation.driver import ROOT
+
+VERBS = ("package", "preview", "up", "status", "watch", "revert", "destroy", "invoke", "rehearsal")
+HEAVY = ("pulumi", "boto3", "numpy", "sklearn", "onnxruntime", "requests", "yaml", "grpc")
+
+
+def test_the_command_has_exactly_its_verbs() -> None:
+    group = typer.main.get_command(cli.app)
+
+    assert isinstance(group, typer.core.TyperGroup)
+    assert sorted(group.commands) == sorted(VERBS)
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "rehearsal"])
+def test_every_verb_and_every_parameter_is_documented(verb: str) -> None:
+    command = typer.main.get_command(cli.app).commands[verb]  # type: ignore[attr-defined]
+
+    assert command.help
+    for parameter in command.params:
+        assert parameter.help, f"{verb} {parameter.name} has no help"
+    assert CliRunner().invoke(cli.app, [verb, "--help"]).exit_code == 0
+
+
+def test_the_help_loads_nothing_heavy() -> None:
+    source = f"import sys, automation.cli\nprint([name for name in {HEAVY} if name in sys.modules])"
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("verb", ["up", "preview", "status", "watch", "revert", "destroy"])
+def test_without_an_engine_every_verb_ends_with_the_way_to_get_one(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    result = CliRunner().invoke(cli.app, [verb, "iris"])
+
+    assert result.exit_code == 5
+    assert "greenlight rehearsal run --" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["package", "fraud"], 3, "models with one are iris, wine"),
+        (["package", "iris", "--estimator", "svm"], 4, "allowed are random-forest"),
+        (["up", "iris", "--stage", "test"], 3, "allowed are dev, prod"),
+        (["up", "iris", "--no-such-option"], 2, "No such option"),
+    ],
+)
+def test_an_error_is_one_message_and_an_exit_code(
+    arguments: list[str], code: int, message: str
+) -> None:
+    result = CliRunner().invoke(cli.app, arguments)
+
+    assert result.exit_code == code
+    assert message in " ".join(result.output.split())
+    assert "Traceback" not in result.output
