@@ -316,6 +316,6 @@ class Difference:
                 self.write(f"{' ' * (indent + 4)}[{name}={text}]")
         before, after = hide(old.get("inputs") or {}), hide(new.get("inputs") or {})
         if old and new:
-            self._print([] if op == "same" else difference_lines(before, after, indent=indent + 8))
+            self._print([] if op == "same" else difference_lines(before, after, indent=indent + 4))
         else:
-            self._print(property_lines(after if new else before, indent=indent + 8))
+            self._print(property_lines(after if new else before, indent=indent + 4))

@@ -1,4 +1,4 @@
-"""The command line: every argv the Automation API sends is read, everything else is refused by name."""
+"""The command line: what the Automation API sends is read, the rest is refused by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AUTOMATION = [
     "--non-interactive config get --path KEY --json --stack N",
     "--non-interactive config --show-secrets --json --stack N",
     "--non-interactive config set --path KEY --secret --stack N --non-interactive -- -VALUE",
-    "--non-interactive config set-all --stack N --path --secret a=b --plaintext c=d --plaintext e=f",
+    "--non-interactive config set-all --stack N --path --secret a=b --plaintext c=d",
     "--non-interactive config rm KEY --stack N --path",
     "--non-interactive config rm-all --stack N --path K L",
     "--non-interactive stack tag set K V --stack N",

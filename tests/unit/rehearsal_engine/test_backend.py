@@ -44,7 +44,7 @@ def test_state_is_a_checkpoint_under_the_project_and_the_one_before_is_kept(
 
 
 def test_absent_stack_edited_state_and_other_versions_are_refused(store: Store) -> None:
-    with pytest.raises(StackNotFoundError, match="^no stack named 'x' found$"):
+    with pytest.raises(StackNotFoundError, match=r"^no stack named 'x' found$"):
         Store(store.backend, "p5", "x").read()
 
     store.write({**LATEST, "manifest": {"magic": "0", "version": "v1"}})

@@ -43,7 +43,7 @@ def test_unchanged_secret_keeps_its_ciphertext_and_a_changed_one_gets_another() 
 
 
 def test_wrong_passphrase_is_told_before_anything_is_decrypted() -> None:
-    with pytest.raises(SecretsError, match="^incorrect passphrase"):
+    with pytest.raises(SecretsError, match=r"^incorrect passphrase$"):
         Crypter(SALT, {"PULUMI_CONFIG_PASSPHRASE": "wrong"}).check()
 
 
@@ -70,7 +70,7 @@ def test_empty_passphrase_counts_as_one_and_its_salt_proves_it() -> None:
     salt = new_salt({"PULUMI_CONFIG_PASSPHRASE": ""})
 
     Crypter(salt, {"PULUMI_CONFIG_PASSPHRASE": ""}).check()
-    with pytest.raises(SecretsError, match="^incorrect passphrase"):
+    with pytest.raises(SecretsError, match=r"^incorrect passphrase$"):
         Crypter(salt, RIGHT).check()
 
 

@@ -109,7 +109,7 @@ def test_manifest_carries_the_checksum_of_the_version() -> None:
 def test_member_that_would_be_lost_is_refused_by_name() -> None:
     resource = {"urn": STACK, "type": "pulumi:pulumi:Stack", "viewOf": "urn"}
 
-    with pytest.raises(EngineError, match="'viewOf'.*official CLI"):
+    with pytest.raises(EngineError, match=r"'viewOf'.*official CLI"):
         deployment_from_json({"resources": [resource]}, no_reading)
 
 

@@ -1,0 +1,224 @@
+"""The lines a person reads while an operation runs, and when it has ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rehearsal.engine.display import Difference, Progress, display_type, short_difference
+
+STACK = "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev"
+CHILD = "urn:pulumi:dev::p::my:index:C$aws:s3/bucket:Bucket::child"
+DEFAULT = "urn:pulumi:dev::p::pulumi:providers:aws::default_7_0_0"
+Event = dict[str, Any]
+
+
+def a_state(urn: str, **members: Any) -> Event:
+    state = {"urn": urn, "type": urn.split("::")[2].split("$")[-1], "custom": urn != STACK}
+    parent = "" if urn == STACK else STACK
+    return {**state, "id": "", "parent": parent, "inputs": {}, "outputs": {}, **members}
+
+
+def a_step(op: str, urn: str, *, old: Event | None = None, new: Event | None = None) -> Event:
+    state = new or old or a_state(urn)
+    if op == "create":
+        new = new or state
+    type_ = state["type"]
+    return {"op": op, "urn": urn, "type": type_, "old": old, "new": new, "detailedDiff": None}
+
+
+def told(op: str, urn: str, **states: Any) -> list[Event]:
+    metadata = a_step(op, urn, **states)
+    return [
+        {"resourcePreEvent": {"metadata": metadata}},
+        {"resOutputsEvent": {"metadata": metadata}},
+    ]
+
+
+def a_message(text: str, severity: str = "info", urn: str = "") -> Event:
+    return {"diagnosticEvent": {"message": text, "severity": severity, "urn": urn}}
+
+
+def an_end(changes: dict[str, int], seconds: int = 1) -> list[Event]:
+    summary = {"resourceChanges": changes, "durationSeconds": seconds, "maybeCorrupt": False}
+    return [{"summaryEvent": summary}, {"cancelEvent": {}}]
+
+
+def shown(events: list[Event], *, preview: bool = False, **options: Any) -> list[str]:
+    lines: list[str] = []
+    display = Progress(stack_name="p-dev", preview=preview, write=lines.append, **options)
+    for event in events:
+        display.handle(event)
+    return lines
+
+
+def test_preview_tells_each_change_once_and_sums_up() -> None:
+    new = a_state(STACK, outputs={"name": "x"})
+    events = [*told("create", DEFAULT), *told("create", STACK, new=new), *told("create", CHILD)]
+
+    lines = shown([*events, *an_end({"create": 2})], preview=True)
+
+    assert lines == [
+        " +  pulumi:pulumi:Stack p-dev create ",
+        " +  aws:s3:Bucket child create ",
+        " +  pulumi:pulumi:Stack p-dev create ",
+        "Outputs:",
+        '    name: "x"',
+        "",
+        "Resources:",
+        "    + 2 to create",
+        "",
+    ]
+
+
+def test_update_tells_begin_and_end_of_each_step_with_its_time() -> None:
+    old, new = a_state(CHILD, inputs={"a": 1, "b": 1}), a_state(CHILD, inputs={"a": 2, "c": 1})
+    same = a_state(STACK)
+    events = [
+        *told("same", STACK, old=same, new=same),
+        *told("update", CHILD, old=old, new=new),
+        *an_end({"same": 1, "update": 1}, seconds=65),
+    ]
+
+    lines = shown(events)
+
+    assert lines == [
+        "    pulumi:pulumi:Stack p-dev running ",
+        " ~  aws:s3:Bucket child updating (0s) [diff: +c-b~a]",
+        " ~  aws:s3:Bucket child updated (0.00s) [diff: +c-b~a]",
+        "    pulumi:pulumi:Stack p-dev  ",
+        "Resources:",
+        "    ~ 1 updated",
+        "    1 unchanged",
+        "",
+        "Duration: 1m5s",
+        "",
+    ]
+
+
+def test_failure_is_marked_and_every_message_told_at_the_end() -> None:
+    pre = told("create", CHILD)[0]
+    failed = {"resOpFailedEvent": {"metadata": a_step("create", CHILD), "status": 0, "steps": 0}}
+    events = [
+        told("create", STACK)[0],
+        a_message("hello\n"),
+        pre,
+        a_message("it broke\nbadly\n", "error", CHILD),
+        failed,
+        a_message("quiet", "debug"),
+        *an_end({"create": 1}),
+    ]
+
+    lines = shown(events)
+
+    assert " +  aws:s3:Bucket child **creating failed** error: it broke" in lines
+    start = lines.index("Diagnostics:")
+    assert lines[start:] == [
+        "Diagnostics:",
+        "  pulumi:pulumi:Stack (p-dev):",
+        "    hello",
+        "",
+        "  aws:s3:Bucket (child):",
+        "    error: it broke",
+        "    badly",
+        "",
+        "Resources:",
+        "    + 1 created",
+        "    1 errored",
+        "",
+        "Duration: 1s",
+        "",
+    ]
+    assert " +  pulumi:pulumi:Stack p-dev created 1 message" in lines
+
+
+def test_message_before_the_stack_is_known_belongs_to_the_stack() -> None:
+    lines = shown([a_message("early"), *told("create", STACK), *an_end({})])
+
+    assert lines[0] == "    pulumi:pulumi:Stack p-dev running early"
+    assert "  pulumi:pulumi:Stack (p-dev):" in lines
+
+
+def test_kinds_of_change_are_counted_together_and_outputs_can_be_kept_back() -> None:
+    new = a_state(STACK, outputs={"name": "x"})
+    end = an_end({"create": 1, "delete": 2, "replace": 1, "same": 3, "read": 4})
+
+    lines = shown([*told("create", STACK, new=new), *end], preview=True, show_outputs=False)
+
+    assert lines[2:] == [
+        "Resources:",
+        "    + 1 to create",
+        "    - 2 to delete",
+        "    +-1 to replace",
+        "    4 changes. 3 unchanged",
+        "",
+    ]
+
+
+def test_colours_come_only_when_asked_for() -> None:
+    assert "\x1b[32m" in shown(told("create", STACK), color=True)[0]
+
+
+def test_protection_alone_is_a_difference_worth_a_line() -> None:
+    old, new = a_state(CHILD, protect=True), a_state(CHILD)
+
+    assert short_difference(a_step("same", CHILD, old=old, new=new)) == "diff: ~protect"
+
+
+@pytest.mark.parametrize(
+    ("type_", "name"),
+    [
+        ("aws:s3/bucket:Bucket", "aws:s3:Bucket"),
+        ("my:index:C$aws:s3/bucketObjectv2:BucketObjectv2", "aws:s3:BucketObjectv2"),
+        ("docker:index/image:Image", "docker:index:Image"),
+        ("pulumi:providers:aws", "pulumi:providers:aws"),
+        ("my:index:C", "my:index:C"),
+        ("odd", "odd"),
+    ],
+)
+def test_types_are_shown_without_the_file_they_come_from(type_: str, name: str) -> None:
+    assert display_type(f"urn:pulumi:dev::p::{type_}::n") == name
+
+
+def test_difference_shows_changed_resources_below_their_parents() -> None:
+    lines: list[str] = []
+    display = Difference(preview=True, write=lines.append)
+    same = a_state(STACK, outputs={"o": 1})
+    changed = a_state(STACK, outputs={"o": 2})
+    old = a_state(CHILD, id="i", inputs={"a": "2"}, provider="p::1")
+    new = a_state(CHILD, id="i", inputs={"a": "3"}, provider="p::2")
+    events = [
+        told("same", STACK, old=same, new=same)[0],
+        *told("create", DEFAULT),
+        *told("update", CHILD, old=old, new=new),
+        *told("delete", CHILD.replace("::child", "::gone"), old={**old, "provider": ""}),
+        told("same", STACK, old=same, new=changed)[1],
+        a_message("careful", "warning"),
+        *an_end({"update": 1, "delete": 1, "same": 1}),
+    ]
+
+    for event in events:
+        display.handle(event)
+
+    assert lines == [
+        "  pulumi:pulumi:Stack: (same)",
+        f"    [urn={STACK}]",
+        "    ~ aws:s3/bucket:Bucket: (update)",
+        "        [id=i]",
+        f"        [urn={CHILD}]",
+        "        [provider=p::1 => p::2]",
+        '      ~ a: "2" => "3"',
+        "    - aws:s3/bucket:Bucket: (delete)",
+        "        [id=i]",
+        f"        [urn={CHILD.replace('::child', '::gone')}]",
+        '        a: "2"',
+        "    --outputs:--",
+        "  ~ o: 1 => 2",
+        "warning: careful",
+        "Resources:",
+        "    ~ 1 to update",
+        "    - 1 to delete",
+        "    2 changes. 1 unchanged",
+        "",
+    ]
