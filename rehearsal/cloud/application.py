@@ -7,8 +7,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from moto.sagemaker.responses import SageMakerResponse
-
 from rehearsal.cloud.errors import ApiError, ModelError
 from rehearsal.cloud.hosting.api import CONTENT_TYPE, HostingApi
 from rehearsal.cloud.http import Request, Response
@@ -47,7 +45,7 @@ class CloudApplication:
             return self._sagemaker(target.removeprefix(SAGEMAKER_PREFIX), request)
         if target.startswith(SCALING_PREFIX):
             operation = target.removeprefix(SCALING_PREFIX)
-            if self.scaling.handles(operation, request):
+            if self.scaling.handles(request):
                 return self.scaling(operation, request)
         return self.moto(request)
 
@@ -64,14 +62,14 @@ class CloudApplication:
         return self.moto(request)
 
     def _sagemaker(self, operation: str, request: Request) -> Response:
-        if self.hosting.handles(operation, request):
-            return self.hosting(operation, request)
-        snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in operation).lstrip("_")
-        if not hasattr(SageMakerResponse, snake):
+        if not self.hosting.handles(operation, request):
+            # moto's own answers here would be jobs that are done before they begin.
+            known = ", ".join(self.hosting.operations)
             raise ApiError(
-                "UnknownOperationException", f"the rehearsal cloud does not do {operation}"
+                "UnknownOperationException",
+                f"the rehearsal cloud does not do {operation} of this resource; it does {known}",
             )
-        return self.moto(request)
+        return self.hosting(operation, request)
 
 
 def error_response(error: ApiError) -> Response:

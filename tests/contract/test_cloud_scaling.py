@@ -102,6 +102,27 @@ def test_what_is_not_registered_is_not_found(user: CloudUser, endpoint: str) -> 
         scaling.put_scaling_policy(**a_policy(endpoint, 10))
 
 
+def test_what_is_not_rehearsed_of_scaling_is_refused_by_name(
+    user: CloudUser, endpoint: str
+) -> None:
+    scaling = user.client("application-autoscaling")
+    scaling.register_scalable_target(**named(endpoint, MinCapacity=1, MaxCapacity=2))
+
+    with pytest.raises(ClientError, match="does not do PutScheduledAction"):
+        scaling.put_scheduled_action(
+            **named(endpoint, ScheduledActionName="s", Schedule="rate(1 day)")
+        )
+    with pytest.raises(ClientError, match="does not do StepScaling policies"):
+        scaling.put_scaling_policy(**{**a_policy(endpoint, 1), "PolicyType": "StepScaling"})
+    customized = a_policy(endpoint, 1)
+    customized["TargetTrackingScalingPolicyConfiguration"] = {
+        "TargetValue": 1.0,
+        "CustomizedMetricSpecification": {"MetricName": "m", "Namespace": "n", "Statistic": "Sum"},
+    }
+    with pytest.raises(ClientError, match="does not track customized metrics"):
+        scaling.put_scaling_policy(**customized)
+
+
 @pytest.mark.source("AAS target tracking, alarms; DeregisterScalableTarget deletes policies")
 def test_a_policy_owns_two_alarms_that_go_with_its_target(user: CloudUser, endpoint: str) -> None:
     scaling = user.client("application-autoscaling")

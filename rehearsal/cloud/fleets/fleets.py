@@ -216,8 +216,8 @@ class Fleets:
             reason = f"Request to service failed: {err!r}"
         else:
             if instance.become(InstanceState.HEALTHY):
+                self._changed_now()
                 self._event("healthy", instance)
-                self.version += 1
                 return
             reason = "the instance was stopped while it started"
         if instance.process is not None:
@@ -230,6 +230,10 @@ class Fleets:
             self._note_retry(instance)
             self.version += 1
         self._event("launch_failed", instance, reason=reason)
+
+    def _changed_now(self) -> None:
+        with self._lock:
+            self.version += 1
 
     def _stop(self, instance: Instance, instances: list[Instance]) -> None:
         stop_instance(instance)

@@ -50,13 +50,17 @@ class ScalingApi:
             "DeleteScalingPolicy": self._delete_policy,
         }
 
-    def handles(self, operation: str, request: Request) -> bool:
+    def handles(self, request: Request) -> bool:
         """Tell whether a call is about SageMaker variants."""
-        if operation not in self.operations:
-            return False
         return bool(json.loads(request.body or b"{}").get("ServiceNamespace") == "sagemaker")
 
     def __call__(self, operation: str, request: Request) -> Response:
+        if operation not in self.operations:
+            known = ", ".join(self.operations)
+            raise validation_exception(
+                f"the rehearsal cloud does not do {operation} of SageMaker variants; it does "
+                f"{known}"
+            )
         asked = validated_input(SERVICE, operation, request.body)
         with self.scaler.endpoints.engine.lock:
             result = self.operations[operation](asked)
