@@ -114,7 +114,7 @@ class Progress:
         elif kind == "resOutputsEvent":
             row.ended = time.monotonic()
             row.done_ops.add(metadata["op"])
-            self._outputs = metadata if is_stack else self._outputs
+            self._outputs = metadata if is_stack and metadata.get("new") else self._outputs
             custom = (metadata.get("new") or metadata.get("old") or {}).get("custom")
             if was != "refresh" and (self.preview or metadata["op"] == "same" or not custom):
                 return
@@ -133,7 +133,7 @@ class Progress:
     def _print(self, row: _Row) -> None:
         if not row.hidden:
             symbol, color, *_ = OPS[row.op]
-            label = self.paint(f"{symbol:^3}" if len(symbol) == 1 else f"{symbol:<3}", color)
+            label = self.paint(f" {symbol:<2}", color)
             type_, name = self._names(row)
             self.write(f"{label} {type_} {name} {self._status(row)} {self._info(row)}")
 
@@ -147,7 +147,7 @@ class Progress:
         is_stack = row.urn == self._stack_urn
         ended = self._over or row.failed or (not is_stack and row.op in row.done_ops)
         if is_stack and row.op == "same" and not ended:
-            return "running"
+            return "running" if row.urn else ""
         if self.preview:
             return self.paint(planned, color)
         if not ended:
@@ -282,7 +282,7 @@ class Difference:
             self._step(event["resourcePreEvent"]["metadata"])
         elif "resOutputsEvent" in event:
             metadata = event["resOutputsEvent"]["metadata"]
-            if metadata["type"] == STACK_TYPE:
+            if metadata["type"] == STACK_TYPE and metadata.get("new"):
                 lines = output_lines(metadata, preview=self.preview)
                 self._print(["    --outputs:--", *lines] if lines else [])
         elif event.get("diagnosticEvent", {"severity": "debug"})["severity"] != "debug":
@@ -304,8 +304,8 @@ class Difference:
         old, new = metadata.get("old") or {}, metadata.get("new") or {}
         self._parents[metadata["urn"]] = parent = (new or old).get("parent", "")
         indent = 0
-        while parent in self._parents:
-            indent, parent = indent + 4, self._parents[parent]
+        while parent:
+            indent, parent = indent + 4, self._parents.get(parent, "")
         symbol, color, *_ = OPS[op]
         self.write(self.paint(f"{' ' * indent}{symbol:<2}{metadata['type']}: ({op})", color))
         about = {"id": (old or new).get("id"), "urn": metadata["urn"]}

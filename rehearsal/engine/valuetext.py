@@ -54,28 +54,28 @@ def property_lines(values: Values, *, indent: int, symbol: str = " ") -> list[st
 
 def difference_lines(old: Values, new: Values, *, indent: int, same: bool = False) -> list[str]:
     """Show what was added (`+`), removed (`-`) and changed (`~`); with `same`, the rest too."""
+    width = max(map(len, {**old, **new}), default=0)
     keys = sorted(key for key in {**old, **new} if same or old.get(key) != new.get(key))
-    width = max(map(len, keys), default=0)
-    changes = (_change(f"{key:{width}}: ", key, old, new, indent) for key in keys)
+    changes = (_change(f"{key:{width}}: ", key, old, new, indent, same) for key in keys)
     return [line for change in changes for line in change]
 
 
-def _change(label: str, key: Any, old: Any, new: Any, indent: int) -> list[str]:
+def _change(label: str, key: Any, old: Any, new: Any, indent: int, same: bool) -> list[str]:
     before, after = old.get(key), new.get(key)
     if key not in old or key not in new or before == after:
         symbol = "+" if key not in old else "-" if key not in new else " "
         return _entry(label, after if key in new else before, indent, symbol)
     inner: list[str] | None = None
     if isinstance(before, dict) and isinstance(after, dict):
-        inner = difference_lines(before, after, indent=indent + INDENT)
+        inner = difference_lines(before, after, indent=indent + INDENT, same=same)
     elif isinstance(before, list) and isinstance(after, list):
         was, now = dict(enumerate(before)), dict(enumerate(after))
-        changed = [i for i in sorted({**was, **now}) if was.get(i) != now.get(i)]
-        changes = (_change(f"[{i}]: ", i, was, now, indent + INDENT) for i in changed)
+        changed = [i for i in sorted({**was, **now}) if same or was.get(i) != now.get(i)]
+        changes = (_change(f"[{i}]: ", i, was, now, indent + INDENT, same) for i in changed)
         inner = [line for change in changes for line in change]
     if inner is not None:
         opening, closing = "{}" if isinstance(before, dict) else "[]"
-        return [_line(label + opening, indent, "~"), *inner, _line(closing, indent, "~")]
+        return [_line(label + opening, indent, "~"), *inner, _line(closing, indent, " ")]
     *head, last = _entry(label, before, indent, "~")
     first, *tail = _entry("", after, indent, "~")
     return [*head, f"{last} => {first.lstrip(' ~')}", *tail]
@@ -95,7 +95,7 @@ def _entry(label: str, value: Any, indent: int, symbol: str) -> list[str]:
         entries = (_entry(f"[{i}]: ", item, indent + INDENT, symbol) for i, item in items)
         inner = [line for entry in entries for line in entry]
     opening, closing = "{}" if isinstance(value, dict) else "[]"
-    return [_line(label + opening, indent, symbol), *inner, _line(closing, indent, symbol)]
+    return [_line(label + opening, indent, symbol), *inner, _line(closing, indent, " ")]
 
 
 def scalar_text(value: Any) -> str:

@@ -136,7 +136,7 @@ def test_failure_is_marked_and_every_message_told_at_the_end() -> None:
 def test_message_before_the_stack_is_known_belongs_to_the_stack() -> None:
     lines = shown([a_message("early"), *told("create", STACK), *an_end({})])
 
-    assert lines[0] == "    pulumi:pulumi:Stack p-dev running early"
+    assert lines[0] == "    pulumi:pulumi:Stack p-dev  early"
     assert "  pulumi:pulumi:Stack (p-dev):" in lines
 
 

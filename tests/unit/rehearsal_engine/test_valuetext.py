@@ -37,8 +37,8 @@ def test_nested_values_open_and_close_on_lines_of_their_own() -> None:
         "      + b: [",
         "          + [0]: 1",
         "          + [1]: <null>",
-        "      + ]",
-        "  + }",
+        "        ]",
+        "    }",
         "  + e: []",
     ]
 
@@ -51,10 +51,10 @@ def test_difference_names_what_was_added_removed_and_changed() -> None:
         '  - gone: "x"',
         "  ~ list: [",
         "      + [2]: 3",
-        "  ~ ]",
+        "    ]",
         "  ~ map : {",
         "      ~ l: 2 => 3",
-        "  ~ }",
+        "    }",
         "  + new : true",
         '  ~ text: "a" => "b"',
     ]
@@ -66,5 +66,5 @@ def test_value_of_another_kind_is_shown_whole_on_both_sides() -> None:
     assert difference_lines({"a": {"b": 1}}, {"a": "text"}, indent=4) == [
         "  ~ a: {",
         "      ~ b: 1",
-        '  ~ } => "text"',
+        '    } => "text"',
     ]
