@@ -7,6 +7,7 @@ be added here: TLS, file serving, anything that listens beyond the loopback inte
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import socketserver
@@ -120,10 +121,8 @@ class _TcpServer(socketserver.ThreadingTCPServer):
         with self._open_lock:
             connections = list(self._open)
         for connection in connections:
-            try:
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
 
     def handle_error(self, request: object, client_address: object) -> None:
         logger.exception("connection failed client=%s", client_address)
@@ -139,7 +138,12 @@ class _Connection(socketserver.BaseRequestHandler):
         self.server.opened(connection)
         try:
             self._serve(connection)
-        except (OSError, BadRequest) as err:
+        except BadRequest as err:
+            answer = Response(status=400, body=str(err).encode(), close=True)
+            head = _response_head(answer, self.server.clock.now(), keep=False)
+            with contextlib.suppress(OSError):
+                connection.sendall(head + answer.body)
+        except OSError as err:
             logger.debug("connection ended reason=%s", err)
         finally:
             self.server.closed(connection)
@@ -147,7 +151,7 @@ class _Connection(socketserver.BaseRequestHandler):
     def _serve(self, connection: socket.socket) -> None:
         with cast(BinaryIO, connection.makefile("rb", 65_536)) as reader:
             while True:
-                request = read_request(reader, connection)
+                request = read_request(reader, connection.sendall)
                 if request is None:
                     return
                 response = self._answer(request)
@@ -172,8 +176,12 @@ class _Connection(socketserver.BaseRequestHandler):
             )
 
 
-def read_request(reader: BinaryIO, connection: socket.socket) -> Request | None:
+def read_request(reader: BinaryIO, send: Callable[[bytes], object]) -> Request | None:
     """Read one request, or None when the peer closed between requests.
+
+    Args:
+        reader: the connection's bytes
+        send: takes the interim answer to a peer that waits before it sends the body
 
     Raises:
         BadRequest: the bytes are no request, or a bound is passed
@@ -187,7 +195,7 @@ def read_request(reader: BinaryIO, connection: socket.socket) -> Request | None:
     raw_headers = _read_headers(reader)
     headers = {name.lower(): value for name, value in raw_headers}
     if headers.get("expect", "").lower() == "100-continue":
-        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        send(b"HTTP/1.1 100 Continue\r\n\r\n")
     return Request(
         method=parts[0],
         target=parts[1],
@@ -212,7 +220,7 @@ def _read_headers(reader: BinaryIO) -> tuple[tuple[str, str], ...]:
 def _read_body(reader: BinaryIO, headers: dict[str, str]) -> bytes:
     if headers.get("transfer-encoding", "").lower() == "chunked":
         return _read_chunks(reader)
-    length = int(headers.get("content-length", "0"))
+    length = _number(headers.get("content-length", "0"), 10)
     if length > MAXIMUM_BODY_BYTES:
         raise BadRequest(f"body of {length} bytes is above {MAXIMUM_BODY_BYTES}")
     body = reader.read(length) if length else b""
@@ -221,11 +229,21 @@ def _read_body(reader: BinaryIO, headers: dict[str, str]) -> bytes:
     return body
 
 
+def _number(text: str, base: int) -> int:
+    try:
+        number = int(text, base)
+    except ValueError as err:
+        raise BadRequest(f"{text[:40]!r} is no length of a body") from err
+    if number < 0:
+        raise BadRequest(f"a body of {number} bytes can't be")
+    return number
+
+
 def _read_chunks(reader: BinaryIO) -> bytes:
     chunks: list[bytes] = []
     total = 0
     while True:
-        size = int(reader.readline(MAXIMUM_LINE_BYTES).split(b";")[0], 16)
+        size = _number(reader.readline(MAXIMUM_LINE_BYTES).split(b";")[0].decode("latin-1"), 16)
         total += size
         if total > MAXIMUM_BODY_BYTES:
             raise BadRequest(f"chunked body is above {MAXIMUM_BODY_BYTES} bytes")

@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import requests
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from rehearsal.cloud.cloud import Cloud
 from rehearsal.cloud.settings import CloudSettings
@@ -190,7 +191,7 @@ class Traffic:
             try:
                 answer = client.invoke_endpoint(EndpointName=self._endpoint, Body=b"1")
                 self.names.append(json.loads(answer["Body"].read())["name"])
-            except client.exceptions.ModelError as err:
+            except ClientError as err:
                 self.errors.append(str(err))
             self._stop.wait(0.01)
 
