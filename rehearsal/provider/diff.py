@@ -25,7 +25,6 @@ from rehearsal.provider.value import (
     without_defaults,
 )
 
-
 # A path, what happened to it, and the whole value that came or went there.
 Found = tuple[str, "DiffKind", Any]
 

@@ -124,7 +124,8 @@ def _special_from_json(value: dict[str, Any]) -> Any:
             return value["urn"]
         return UNKNOWN if value["id"] in ("", *UNKNOWN_TEXTS) else value["id"]
     if signature in (ASSET, ARCHIVE):
-        members = tuple((key, item) for key, item in value.items() if key != SIGNATURE_KEY)
+        # Sorted, as a protobuf map has no order and equal assets must compare equal.
+        members = tuple(sorted((key, item) for key, item in value.items() if key != SIGNATURE_KEY))
         return Asset(signature=signature, members=members)
     raise WireError(
         f"a value with signature {signature!r} came; secrets, outputs, references, assets and"

@@ -49,7 +49,9 @@ class Client:
     """Check, Diff and the rest for tests, by name of type and resource."""
 
     def __init__(self, port: int) -> None:
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        # Channels to one address share a connection unless told otherwise.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=options)
         self.stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
 
     def close(self) -> None:

@@ -32,6 +32,11 @@ CONFIGURATIONS: Renames = {
 }
 
 
+def is_gone(err: AwsError) -> bool:
+    """True for AWS's ObjectNotFoundException; moto says the same as a ValidationException."""
+    return err.code == "ObjectNotFoundException" or err.message.startswith("No scal")
+
+
 def address_of(identifier: str, known: Values, parts: int) -> dict[str, str]:
     """Namespace, resource and dimension, from the state or from an import id.
 
@@ -94,7 +99,7 @@ class TargetOperations:
             aws.call(SERVICE, "DeregisterScalableTarget", **address)
         except AwsError as err:
             # SageMaker deregisters the targets of a deleted endpoint by itself.
-            if err.code != "ObjectNotFoundException":
+            if not is_gone(err):
                 raise
             return
         aws.poll(
@@ -171,7 +176,7 @@ class PolicyOperations:
         try:
             aws.call(SERVICE, "DeleteScalingPolicy", PolicyName=name, **address)
         except AwsError as err:
-            if err.code != "ObjectNotFoundException":
+            if not is_gone(err):
                 raise
 
     def _put(self, aws: Aws, values: Values) -> None:

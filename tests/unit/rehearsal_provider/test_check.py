@@ -74,7 +74,7 @@ def test_a_missing_required_property_is_named() -> None:
 
 
 def test_a_missing_required_property_inside_a_block_is_named_by_its_path() -> None:
-    deployment = {"blueGreenUpdatePolicy": {}}
+    deployment: Values = {"blueGreenUpdatePolicy": {}}
 
     found = reasons(ENDPOINT, {"endpointConfigName": "c", "deploymentConfig": deployment})
 
