@@ -66,7 +66,7 @@ class BuiltinProvider:
     def _outputs(self, name: str) -> tuple[dict[str, Any], list[str]]:
         deployment = self._read_stack(self._full_name(name))
         if deployment is None:
-            raise ProviderError(f'unknown stack "{name}"')
+            raise ProviderError(f'unknown stack "{name}"', 2)
         for resource in deployment.resources:
             if resource.type == STACK_TYPE and not resource.delete:
                 outputs = dict(resource.outputs)

@@ -198,7 +198,12 @@ class ProviderClient:
             timeout=_timeout(new, "create"),
             preview=preview,
         )
-        answer = self._attempt("Create", request, new.inputs)
+        try:
+            answer = self._attempt("Create", request, new.inputs)
+        except ProviderError as error:
+            # Nothing was there before, so the official engine sees nothing in doubt.
+            error.status = 0
+            raise
         if isinstance(answer, Answer):
             return answer
         if not answer.id and not preview:

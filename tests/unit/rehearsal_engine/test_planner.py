@@ -193,7 +193,7 @@ def test_a_resource_a_person_names_is_replaced_for_its_id() -> None:
 
     steps = stage.planner.plan(a_goal("a"))
 
-    assert [(step.op, step.keys) for step in steps][0] == ("create-replacement", ("id",))
+    assert (steps[0].op, steps[0].keys) == ("create-replacement", ("id",))
 
 
 def test_what_is_deleted_with_a_replaced_resource_is_replaced() -> None:
