@@ -9,8 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
 from rehearsal.engine.argv import Command
@@ -52,7 +51,14 @@ class Operation:
     def perform(self) -> Result:
         """Do it, under the stack's lock, and record it in the history however it ends."""
         place, start, result = self.place, int(time.time()), None
-        with place.store.locked() as lock, self._signals(lock):
+
+        def stop(number: int) -> NoReturn:
+            _end_children()
+            place.store.record(self._record(start, None))
+            lock.unlink(missing_ok=True)
+            os._exit(128 + number)
+
+        with place.store.locked() as lock, self._signals(stop):
             deployment, crypter = self._state()
 
             def save(state: Deployment) -> None:
@@ -149,15 +155,13 @@ class Operation:
         }
 
     @contextlib.contextmanager
-    def _signals(self, lock: Path) -> Iterator[None]:
+    def _signals(self, stop: Callable[[int], NoReturn]) -> Iterator[None]:
         """Make the first Ctrl-C ask the operation to end, and the second end the process."""
 
         def ask(number: int, _frame: Any) -> None:
             if self.cancel.is_set():
                 _write("terminating; what was in progress stays recorded as pending")
-                _end_children()
-                lock.unlink(missing_ok=True)
-                os._exit(128 + number)
+                stop(number)
             self.cancel.set()
             _write("^C received; cancelling. To terminate immediately, press ^C again.")
 
