@@ -148,6 +148,13 @@ def test_a_bad_canary_is_rolled_back_by_its_alarm(user: CloudUser) -> None:
     assert len(traffic.errors) == before
     assert all("(500) from primary" in error for error in traffic.errors)
     assert set(traffic.names) == {"bad-1"}
+    recorded = sum(
+        fleet["errors_5xx"]
+        for sample in user.control("record")["samples"]
+        for fleet in sample["fleets"]
+        if fleet["endpoint_config_name"] == "bad-2"
+    )
+    assert recorded == before
 
 
 @pytest.mark.source("field reports, ping health check FailureReason")

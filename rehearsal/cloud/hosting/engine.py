@@ -128,6 +128,10 @@ class Engine:
             before = self.endpoints.get(endpoint.name)
             if endpoint is before:
                 return
+            if before is not None and _fleet_ids(before) - _fleet_ids(endpoint):
+                # What a fleet answered since the last sample must not leave with it.
+                self.flush_meters()
+                self._sample_endpoint(before)
             if endpoint.status is Status.ABSENT:
                 del self.endpoints[endpoint.name]
                 self.catalog.tags.pop(endpoint.arn, None)
@@ -246,16 +250,18 @@ class Engine:
         if now - self._last_sample < SAMPLE_INTERVAL_SECONDS:
             return
         self._last_sample = now
-        states = self.cloudwatch.states()
         for endpoint in self.endpoints.values():
-            self.record.sample(
-                endpoint_name=endpoint.name,
-                status=endpoint.status.value,
-                endpoint_config_name=endpoint.config_name,
-                stage=stage_name(endpoint.deployment),
-                fleets=self._fleet_samples(endpoint),
-                alarms=self._alarms_of(endpoint, states),
-            )
+            self._sample_endpoint(endpoint)
+
+    def _sample_endpoint(self, endpoint: Endpoint) -> None:
+        self.record.sample(
+            endpoint_name=endpoint.name,
+            status=endpoint.status.value,
+            endpoint_config_name=endpoint.config_name,
+            stage=stage_name(endpoint.deployment),
+            fleets=self._fleet_samples(endpoint),
+            alarms=self._alarms_of(endpoint, self.cloudwatch.states()),
+        )
 
     def _fleet_samples(self, endpoint: Endpoint) -> list[dict[str, Any]]:
         samples = []
@@ -289,3 +295,7 @@ class Engine:
     def model_members(self, name: str) -> Mapping[str, Any]:
         """Return a model as it was sent, or refuse as not found."""
         return self.catalog.get(MODEL, name).members
+
+
+def _fleet_ids(endpoint: Endpoint) -> set[str]:
+    return {fleet.fleet_id for fleet in (endpoint.live, endpoint.pending) if fleet is not None}

@@ -80,19 +80,19 @@ class Invoker:
         sent = time.perf_counter()
         try:
             answer, failure = self._forward(instance, request)
-        finally:
-            answered = time.perf_counter()
-            instance.release()
-        status = answer.status if answer is not None else 0
-        lane.meter.add(
-            Measurement(
-                time=self._clock.now(),
-                status=status,
-                model_latency_us=(answered - sent) * 1e6,
-                overhead_us=(sent - began) * 1e6,
-                instance_count=max(1, sum(len(each.instances) for each in variant.lanes)),
+            status = answer.status if answer is not None else 0
+            # Measured before the release: a fleet is gone only when it has been counted.
+            lane.meter.add(
+                Measurement(
+                    time=self._clock.now(),
+                    status=status,
+                    model_latency_us=(time.perf_counter() - sent) * 1e6,
+                    overhead_us=(sent - began) * 1e6,
+                    instance_count=max(1, sum(len(each.instances) for each in variant.lanes)),
+                )
             )
-        )
+        finally:
+            instance.release()
         if answer is None or not 200 <= status < 300:
             raise self._model_error(endpoint_name, instance, answer, failure)
         return _response(answer, variant.name)
