@@ -63,7 +63,7 @@ class Story:
 
     def chapter(self, title: str) -> None:
         """Begin a step."""
-        self._console.print(f"\n[bold]{self._clock()} {title}[/]")
+        self._print(f"\n[bold]{self._clock()} {title}[/]")
 
     def progress(self, line: ProgressLine) -> None:
         """Show what the driver reports, errors in full."""
@@ -71,7 +71,7 @@ class Story:
 
     def line(self, text: str) -> None:
         """Show a finding as it happens."""
-        self._console.print(f"  [dim]{self._clock()}[/] {text}", markup=True, highlight=False)
+        self._print(f"  [dim]{self._clock()}[/] {text}")
 
     def note(self, text: str, *, verdict: str | None = None, endpoint: str | None = None) -> None:
         """Show a result and put it into the record, from where the report takes it."""
@@ -85,6 +85,10 @@ class Story:
             json={key: value for key, value in note.items() if value is not None},
             timeout=10,
         ).raise_for_status()
+
+    def _print(self, text: str) -> None:
+        # A log keeps its lines whole; a terminal folds them itself.
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def _clock(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
