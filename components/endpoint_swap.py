@@ -25,15 +25,14 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from components.clock import Clock, SystemClock
 from components.swap_cloud import SwapClients, SwapCloud
 from components.swap_plan import SwapError
 from components.swap_scaling import SwapScaling
 from components.swap_watch import (
-    Clock,
     Swap,
     SwapRequest,
     SwapResult,
-    SystemClock,
     wait_until_settled,
 )
 

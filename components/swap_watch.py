@@ -4,13 +4,13 @@ Every turn starts from what SageMaker shows, never from what an earlier turn rem
 run that is killed is simply run again: it attaches to the update under way.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from components.clock import Clock, Patience
 from components.swap_cloud import (
     CloudUnreachableError,
     ConfigNotVisibleError,
@@ -45,28 +45,6 @@ INVISIBLE_CONFIG_LIMIT_SECONDS = 60
 FIRING_ALARM_LIMIT_SECONDS = 300
 
 Tell = Callable[[str], None]
-
-
-class Clock(Protocol):
-    """Time as the watch needs it."""
-
-    def now_seconds(self) -> float:
-        """Seconds since some fixed moment, never going back."""
-
-    def sleep(self, seconds: float) -> None:
-        """Let that many seconds pass."""
-
-
-class SystemClock:
-    """The machine's own time."""
-
-    def now_seconds(self) -> float:
-        """Seconds since the machine started."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Let that many seconds pass."""
-        time.sleep(seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,11 +88,11 @@ class _Memory:
     """What a run remembers for its messages and limits; decisions rest on `SwapProgress` alone."""
 
     started_seconds: float
+    unreachable: Patience
+    invisible_config: Patience
+    firing_alarm: Patience
     first_config_name: str | None = None
     last_view: EndpointView | None = None
-    unreachable_since: float | None = None
-    invisible_since: float | None = None
-    firing_since: float | None = None
     told: str = ""
     fired: dict[str, AlarmView] = field(default_factory=dict)
 
@@ -144,7 +122,12 @@ class Swap:
         self._tell_line = tell
         self._poll_interval_seconds = poll_interval_seconds
         self._progress = SwapProgress(target_config_name=request.endpoint_config_name)
-        self._memory = _Memory(started_seconds=clock.now_seconds())
+        self._memory = _Memory(
+            started_seconds=clock.now_seconds(),
+            unreachable=Patience(clock, UNREACHABLE_LIMIT_SECONDS),
+            invisible_config=Patience(clock, INVISIBLE_CONFIG_LIMIT_SECONDS),
+            firing_alarm=Patience(clock, FIRING_ALARM_LIMIT_SECONDS),
+        )
 
     def run(self) -> SwapResult:
         """Move the endpoint and watch it.
@@ -157,7 +140,7 @@ class Swap:
         while True:
             try:
                 result = self._turn()
-                self._memory.unreachable_since = None
+                self._memory.unreachable.renew()
             except CloudUnreachableError as error:
                 self._note_unreachable(error)
                 result = None
@@ -309,13 +292,10 @@ class Swap:
             if alarm.state == "ALARM"
         ]
         if not firing:
-            self._memory.firing_since = None
+            self._memory.firing_alarm.renew()
             return False
         names = ", ".join(alarm.name for alarm in firing)
-        since = self._memory.firing_since
-        now = self._clock.now_seconds()
-        self._memory.firing_since = now if since is None else since
-        if since is not None and now - since >= FIRING_ALARM_LIMIT_SECONDS:
+        if self._memory.firing_alarm.has_run_out():
             raise RefusedError(
                 f"rollback alarm {names} has been in ALARM for {FIRING_ALARM_LIMIT_SECONDS} "
                 f"seconds before the swap of endpoint {self._request.endpoint_name} began ("
@@ -326,20 +306,14 @@ class Swap:
         return True
 
     def _wait_for_config(self, error: ConfigNotVisibleError) -> None:
-        now = self._clock.now_seconds()
-        since = self._memory.invisible_since
-        self._memory.invisible_since = now if since is None else since
-        if since is not None and now - since >= INVISIBLE_CONFIG_LIMIT_SECONDS:
+        if self._memory.invisible_config.has_run_out():
             raise RefusedError(
                 f"endpoint config {self._request.endpoint_config_name} does not exist after "
                 f"{INVISIBLE_CONFIG_LIMIT_SECONDS} seconds; run `pulumi refresh`, then up"
             ) from error
 
     def _note_unreachable(self, error: CloudUnreachableError) -> None:
-        now = self._clock.now_seconds()
-        since = self._memory.unreachable_since
-        self._memory.unreachable_since = now if since is None else since
-        if since is not None and now - since >= UNREACHABLE_LIMIT_SECONDS:
+        if self._memory.unreachable.has_run_out():
             raise InconclusiveError(
                 f"swap of endpoint {self._request.endpoint_name} is inconclusive: AWS has given no "
                 f"answer for {UNREACHABLE_LIMIT_SECONDS} seconds ({error}); an update that has "
@@ -381,13 +355,13 @@ def wait_until_settled(
     Raises:
         InconclusiveError: an update is still under way after the limit.
     """
-    started = clock.now_seconds()
+    patience = Patience(clock, limit_seconds)
     has_told = False
     while True:
         view = cloud.look()
         if view is None or view.status not in ("Updating", "SystemUpdating", "RollingBack"):
             return
-        if clock.now_seconds() - started >= limit_seconds:
+        if patience.has_run_out():
             raise InconclusiveError(
                 f"endpoint {cloud.endpoint_name} is still {view.status} after {limit_seconds} "
                 "seconds, and SageMaker deletes none that is; run destroy again later"

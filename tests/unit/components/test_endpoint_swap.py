@@ -10,6 +10,7 @@ import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime import rpc
 
+from components.clock import Clock
 from components.endpoint_swap import (
     POLL_INTERVAL_VARIABLE,
     EndpointSwapProvider,
@@ -18,7 +19,6 @@ from components.endpoint_swap import (
 from components.rollout import DeploymentSettings, deployment_config
 from components.swap_cloud import SwapClients
 from components.swap_plan import RolledBackError
-from components.swap_watch import Clock
 from tests.support.swap_substitute import (
     ALARM_NAME,
     BLUE,
