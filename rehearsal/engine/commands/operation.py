@@ -52,7 +52,11 @@ class Operation:
         """Do it, under the stack's lock, and record it in the history however it ends."""
         place, start, result = self.place, int(time.time()), None
 
+        stopped = threading.Event()
+
         def stop(number: int) -> NoReturn:
+            # Calls that break because their provider is killed here must stay pending.
+            stopped.set()
             _end_children()
             place.store.record(self._record(start, None))
             lock.unlink(missing_ok=True)
@@ -62,7 +66,8 @@ class Operation:
             deployment, crypter = self._state()
 
             def save(state: Deployment) -> None:
-                place.save(state, crypter)
+                if not stopped.is_set():
+                    place.save(state, crypter)
 
             try:
                 result = self._run(self.kind, deployment, save=save, log=True)
