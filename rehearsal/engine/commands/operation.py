@@ -198,12 +198,13 @@ def _target(place: Workplace) -> Target:
             "which is on this machine (`greenlight rehearsal start`); for real ones use the "
             "official CLI"
         )
+    crypter = place.crypter
     try:
-        place.crypter.check()
+        crypter.check()
     except EngineError as err:
         text = f"getting stack configuration: get stack secrets manager: {err}"
         raise EngineError(text) from err
-    values = place.config.values(place.crypter.decrypt)
+    values = place.config.values(crypter.decrypt)
     folder, entry_point = place.project.program()
     return Target(
         project=place.project.name,
