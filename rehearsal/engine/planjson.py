@@ -49,7 +49,8 @@ class PlanDocument:
             step["provider"] = metadata["provider"]
         old = self._old.get(metadata["urn"]) if metadata.get("old") else None
         if old is not None:
-            step["oldState"] = resource_to_json(old, hidden_secret)
+            gone = {"delete": True} if metadata["old"].get("delete") else {}
+            step["oldState"] = resource_to_json(old, hidden_secret) | gone
         if metadata.get("new"):
             times = {name: getattr(old, name) for name in ("created", "modified") if old}
             state = {"custom": False, **metadata["new"], **times}
