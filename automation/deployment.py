@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from automation.endpoint import EndpointState
 from automation.errors import SwapRolledBackError, UpdateFailedError
 from automation.hazards import PreviewSummary
+from automation.stack_settings import StackTarget
 from components.swap_plan import Verdict
 
 # The first words of the stories in components/swap_plan.py, wherever the engine quotes them.
@@ -120,6 +122,43 @@ def failed_swap(errors: Sequence[str]) -> FailedSwap | None:
                     live_config_name=named.get("live"),
                 )
     return None
+
+
+def deployment_from(
+    target: StackTarget,
+    artifact_digest: str,
+    outputs: Mapping[str, Any],
+    failure: FailedSwap | None,
+) -> Deployment:
+    """Put together what an update came to.
+
+    Args:
+        outputs: the stack's outputs after a good update; not looked at after a failed swap.
+    """
+    if failure is not None:
+        return Deployment(
+            model=target.model,
+            stage=target.stage,
+            stack=target.name,
+            verdict=failure.verdict,
+            reason=failure.reason,
+            endpoint_name=failure.endpoint_name,
+            endpoint_config_name=failure.live_config_name,
+            rejected_endpoint_config_name=failure.target_config_name,
+            artifact_digest=artifact_digest,
+        )
+    told = outputs.get("swapVerdict")
+    return Deployment(
+        model=target.model,
+        stage=target.stage,
+        stack=target.name,
+        verdict=Verdict(told) if told in tuple(Verdict) else None,
+        reason=None,
+        endpoint_name=outputs.get("endpointName"),
+        endpoint_config_name=outputs.get("endpointConfigName"),
+        rejected_endpoint_config_name=None,
+        artifact_digest=artifact_digest,
+    )
 
 
 def watched_verdict(target_config_name: str | None, end: EndpointState) -> WatchResult:

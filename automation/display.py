@@ -55,6 +55,7 @@ class ProgressDisplay:
         self._state: EndpointState | None = None
         self._lock = threading.Lock()
         self._live: Live | None = None
+        self._spinner = Spinner("dots")
 
     def __enter__(self) -> ProgressDisplay:
         """Begin; a console that is no terminal gets lines only."""
@@ -102,8 +103,8 @@ class ProgressDisplay:
         with self._lock:
             state = self._state
         elapsed = time.monotonic() - self._started
-        spinner = Spinner("dots", text=Text(f"{self._title}  {elapsed:.0f}s", style="bold"))
-        return spinner if state is None else Group(spinner, endpoint_table(state))
+        self._spinner.update(text=Text(f"{self._title}  {elapsed:.0f}s", style="bold"))
+        return self._spinner if state is None else Group(self._spinner, endpoint_table(state))
 
 
 def endpoint_table(state: EndpointState) -> Table:

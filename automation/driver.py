@@ -14,9 +14,8 @@ Every verb takes a model and a stage, works on the stack of that pair, and raise
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,54 +26,26 @@ from automation.deployment import (
     Deployment,
     StackStatus,
     WatchResult,
+    deployment_from,
     failed_swap,
-    watched_verdict,
 )
 from automation.endpoint import EndpointReader, EndpointState
 from automation.errors import StackError, UpdateFailedError
 from automation.hazards import PreviewSummary, hazards_of
+from automation.listeners import SILENT
+from automation.listeners import Listeners as Listeners
 from automation.progress import (
     EndpointWatch,
-    OnLine,
-    OnState,
     Progress,
-    poll_interval_seconds,
 )
 from automation.spec import ModelSpec, load_spec
 from automation.stack_settings import ArtifactSetting, StackTarget
-from components.swap_plan import Verdict
+from automation.watching import LONGEST_WATCH_SECONDS, follow
 
 if TYPE_CHECKING:
     from pulumi.automation import EngineEvent, Stack
 
-    from automation.packaging import Package
-
 ROOT = Path(__file__).resolve().parent.parent
-LONGEST_WATCH_SECONDS = 8 * 3600.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listeners:
-    """Who is told what while an operation runs; each is called from one thread at a time.
-
-    Args:
-        on_line: progress in words, from the engine and the endpoint, each thing once.
-        on_state: every look at the endpoint, also where nothing changed.
-        on_event: the engine's own events.
-        on_output: the engine's own output, line by line.
-        on_package: the package, once the gate is passed.
-        on_preview: the preview, before anything is changed; whatever it raises stops the `up`.
-    """
-
-    on_line: OnLine | None = None
-    on_state: OnState | None = None
-    on_event: Callable[[EngineEvent], Any] | None = None
-    on_output: Callable[[str], Any] | None = None
-    on_package: Callable[[Package], Any] | None = None
-    on_preview: Callable[[PreviewSummary], Any] | None = None
-
-
-SILENT = Listeners()
 
 
 def up(
@@ -236,21 +207,9 @@ def watch(
     _, target, base = _load(root, model, stage)
     reader = EndpointReader(stack_facts.region_from(base["config"]))
     name, alarm_names = endpoint_of(target, root=root)
-    progress = Progress(listen.on_line)
-    target_config: str | None = None
-    deadline = time.monotonic() + limit_seconds
-    while True:
-        state = reader.look(name, alarm_names)
-        if state is None:
-            raise StackError(f"endpoint {name} of stack {target.name} does not exist any more")
-        progress.take_state(state)
-        if listen.on_state is not None:
-            listen.on_state(state)
-        if state.view.pending_config_name is not None:
-            target_config = state.view.pending_config_name
-        if not state.is_moving or time.monotonic() > deadline:
-            return watched_verdict(target_config, state)
-        time.sleep(poll_interval_seconds())
+    return follow(
+        lambda: reader.look(name, alarm_names), name, listen=listen, limit_seconds=limit_seconds
+    )
 
 
 def endpoint_of(target: StackTarget, *, root: Path = ROOT) -> tuple[str, list[str]]:
@@ -340,13 +299,13 @@ def _deployed(
     listen: Listeners,
 ) -> Deployment:
     progress = Progress(listen.on_line)
-    progress.endpoint_name = workspace.outputs_of(stack).get("endpointName")
 
     def take_state(state: EndpointState) -> None:
         progress.take_state(state)
         if listen.on_state is not None:
             listen.on_state(state)
 
+    outputs: dict[str, Any] = {}
     failure = None
     try:
         with (
@@ -355,34 +314,20 @@ def _deployed(
                 lambda: progress.endpoint_name, take_state, stack_facts.region_from(config)
             ),
         ):
-            stack.up(
+            result = stack.up(
                 message=message,
                 color="never",
                 on_event=_event_taker(progress, listen),
                 on_output=listen.on_output,
             )
+        outputs = {name: output.value for name, output in result.outputs.items()}
     except UpdateFailedError as err:
         failure = failed_swap([*progress.errors, str(err.__cause__)])
         if failure is None:
             raise _failed("update", target.name, progress, err) from err
-    outputs = workspace.outputs_of(stack)
-    verdict = outputs.get("swapVerdict")
-    promoted = Verdict(verdict) if verdict in tuple(Verdict) else None
-    return Deployment(
-        model=target.model,
-        stage=target.stage,
-        stack=target.name,
-        verdict=promoted if failure is None else failure.verdict,
-        reason=None if failure is None else failure.reason,
-        endpoint_name=outputs.get("endpointName") if failure is None else failure.endpoint_name,
-        endpoint_config_name=(
-            outputs.get("endpointConfigName") if failure is None else failure.live_config_name
-        ),
-        rejected_endpoint_config_name=None if failure is None else failure.target_config_name,
-        artifact_digest=str(config[f"{stack_settings.PREFIX}artifactDigest"]),
-        changes=progress.changes,
-        preview=summary,
-    )
+    digest = str(config[f"{stack_settings.PREFIX}artifactDigest"])
+    deployment = deployment_from(target, digest, outputs, failure)
+    return replace(deployment, changes=progress.changes, preview=summary)
 
 
 def _failed(

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from automation.deployment import Deployment, failed_swap, watched_verdict
+from automation.deployment import Deployment, deployment_from, failed_swap, watched_verdict
 from automation.endpoint import EndpointState, state_from
 from automation.errors import SwapRolledBackError, UpdateFailedError
+from automation.stack_settings import StackTarget
 from components.swap_plan import (
     AlarmView,
     EndpointView,
@@ -27,6 +28,7 @@ VIEW = EndpointView(
     last_modified=0.0,
     stages=(),
 )
+TARGET = StackTarget(model="wine", stage="dev", name="dev-wine", base="dev")
 ALARM = AlarmView(name="errors", state="ALARM", reason="3 over 0")
 
 
@@ -105,3 +107,29 @@ def test_a_watch_that_stops_early_says_so() -> None:
 
 def test_a_watch_without_a_swap_has_no_verdict() -> None:
     assert watched_verdict(None, an_endpoint()).verdict is None
+
+
+def test_a_good_update_is_read_from_the_stacks_outputs() -> None:
+    outputs = {
+        "swapVerdict": "promoted", "endpointName": "wine-dev", "endpointConfigName": "config-2",
+    }  # fmt: skip
+
+    deployment = deployment_from(TARGET, "0" * 64, outputs, None)
+
+    assert deployment == a_deployment()
+
+
+def test_the_plain_endpoint_resource_gives_no_verdict() -> None:
+    outputs = {"swapVerdict": "unverified", "endpointName": "wine-dev"}
+
+    assert deployment_from(TARGET, "0" * 64, outputs, None).verdict is None
+
+
+def test_a_failed_swap_says_what_is_live_and_what_was_rejected() -> None:
+    failure = failed_swap([rollback_story("wine-dev", "config-2", VIEW, [])])
+
+    deployment = deployment_from(TARGET, "0" * 64, {}, failure)
+
+    assert deployment.verdict is Verdict.ROLLED_BACK
+    assert deployment.endpoint_config_name == "config-1"
+    assert deployment.rejected_endpoint_config_name == "config-2"
