@@ -83,7 +83,7 @@ class ConnectionPool:
                 connection.close()
                 if not connection.used:
                     raise InstanceUnreachable(str(err)) from err
-            except (OSError, ValueError) as err:
+            except (OSError, ValueError, IndexError) as err:
                 connection.close()
                 raise InstanceUnreachable(f"connection broke: {err}") from err
 
@@ -126,6 +126,10 @@ class ConnectionPool:
             raise _NothingAnswered("the server closed the connection without an answer")
         status = int(first.split(None, 2)[1])
         headers = _read_headers(connection.reader)
+        while 100 <= status < 200:
+            first = connection.reader.readline(65_536)
+            status = int(first.split(None, 2)[1])
+            headers = _read_headers(connection.reader)
         body, reusable = _read_body(connection.reader, headers, status, method)
         if reusable and headers.get("connection", "").lower() != "close" and b"/1.1" in first:
             self._give_back(connection)

@@ -1,0 +1,33 @@
+"""The shape of refusals."""
+
+from __future__ import annotations
+
+import json
+
+from rehearsal.cloud.application import error_response
+from rehearsal.cloud.errors import ModelError, validation_exception
+
+
+def test_a_refusal_carries_its_code_where_both_protocols_look() -> None:
+    response = error_response(validation_exception("no"))
+
+    assert response.status == 400
+    assert json.loads(response.body)["__type"] == "ValidationException"
+    assert json.loads(response.body)["message"] == "no"
+    assert dict(response.headers)["x-amzn-ErrorType"] == "ValidationException"
+
+
+def test_a_models_error_carries_what_the_model_answered() -> None:
+    error = ModelError(
+        "text", original_status_code=500, original_message="body", log_stream_arn="arn"
+    )
+
+    response = error_response(error)
+
+    assert response.status == 424
+    assert json.loads(response.body) == {
+        "Message": "text",
+        "OriginalStatusCode": 500,
+        "OriginalMessage": "body",
+        "LogStreamArn": "arn",
+    }
