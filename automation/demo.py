@@ -95,13 +95,17 @@ class Story:
         return f"{minutes}:{seconds:02d}"
 
 
-def run_demo(root: Path, *, speed: float, seed: int, report: Path, console: Console) -> int:
+def run_demo(
+    root: Path, directory: Path, *, speed: float, seed: int, report: Path, console: Console
+) -> int:
     """Rehearse a release from training to an empty cloud.
+
+    Args:
+        directory: the demo's own rehearsal folder; whatever an interrupted demo left is cleared.
 
     Returns:
         the exit code: 0, or 1 when a claim did not hold, or 130 after Ctrl-C.
     """
-    directory = root / ".rehearsal-demo"
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with _rehearsal(directory, root, speed, seed) as session:

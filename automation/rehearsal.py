@@ -151,6 +151,8 @@ def report(
 
 @app.command()
 def demo(
+    directory: Annotated[Path, typer.Option(help="The demo's own rehearsal folder.")] = ROOT
+    / ".rehearsal-demo",
     speed: SpeedOption = DEFAULT_SPEED,
     seed: SeedOption = 1,
     output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path(
@@ -161,7 +163,10 @@ def demo(
     from automation.demo import run_demo
 
     with _errors():
-        raise typer.Exit(run_demo(ROOT, speed=speed, seed=seed, report=output, console=console))
+        code = run_demo(
+            ROOT, directory.resolve(), speed=speed, seed=seed, report=output, console=console
+        )
+    raise typer.Exit(code)
 
 
 @contextlib.contextmanager

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 import typer.main
-from click import Group
+from typer.core import TyperGroup
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
@@ -19,16 +18,14 @@ ADR_PARTS = ("Status:", "## Context", "## Options", "## Decision", "## Consequen
 
 def commands() -> list[str]:
     from automation.cli import app
+    from automation.rehearsal import app as rehearsal_app
 
-    root = typer.main.get_command(app)
-    assert isinstance(root, Group)
-    names: list[str] = []
-    for name, command in root.commands.items():
-        if isinstance(command, Group):
-            names += [f"{name} {sub}" for sub in command.commands]
-        else:
-            names.append(name)
-    return names
+    # The rehearsal's commands hang below a stub, so that the others start without their imports.
+    own, rehearsal = typer.main.get_command(app), typer.main.get_command(rehearsal_app)
+    assert isinstance(own, TyperGroup)
+    assert isinstance(rehearsal, TyperGroup)
+    names = [name for name in own.commands if name != "rehearsal"]
+    return names + [f"rehearsal {name}" for name in rehearsal.commands]
 
 
 def test_readme_names_the_two_commands() -> None:
@@ -57,15 +54,11 @@ def test_no_command_is_documented_that_does_not_exist() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    from components import settings
+    from components.settings import setting_keys
 
     written = (ROOT / "docs" / "settings.md").read_text()
-    keys = [
-        re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), field.name)
-        for field in dataclasses.fields(settings.Settings)
-    ]
 
-    assert [key for key in keys if f"`{key}`" not in written] == []
+    assert [key for key in setting_keys() if f"`{key}`" not in written] == []
 
 
 @pytest.mark.parametrize("adr", ADRS, ids=lambda adr: adr.stem)

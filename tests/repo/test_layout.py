@@ -20,6 +20,7 @@ ALLOWED_IMPORTS = {
     "__main__": {"components"},
     "components": set(),
     "automation": {
+        "components.artifact",
         "components.names",
         "components.rollout",
         "components.settings",
