@@ -24,10 +24,18 @@ class SettingReader:
         prefix: what stands before a key in messages, such as `greenlight:` or
             `greenlight:deployment.`.
         problems: the list that problems are added to; a section shares its parent's.
+        asked: the list that the full name of every key is added to as it is read; shared likewise.
     """
 
-    def __init__(self, values: Mapping[str, object], prefix: str, problems: list[str]) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, object],
+        prefix: str,
+        problems: list[str],
+        asked: list[str] | None = None,
+    ) -> None:
         self.problems = problems
+        self.asked: list[str] = [] if asked is None else asked
         self._values = values
         self._prefix = prefix
         self._known: list[str] = []
@@ -122,7 +130,7 @@ class SettingReader:
         value = self._object(key)
         if value is None:
             return None
-        return SettingReader(value, f"{self.name(key)}.", self.problems)
+        return SettingReader(value, f"{self.name(key)}.", self.problems, self.asked)
 
     def refuse_unknown(self) -> None:
         """Add a problem for every key nobody asked for, with the nearest one that exists."""
@@ -135,6 +143,7 @@ class SettingReader:
 
     def _value(self, key: str) -> object:
         self._known.append(key)
+        self.asked.append(self.name(key))
         return self._values.get(key)
 
     def _object(self, key: str) -> Mapping[str, object] | None:

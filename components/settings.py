@@ -145,31 +145,20 @@ def parse_settings(values: Mapping[str, object]) -> Settings:
     Raises:
         SettingsError: something is missing, unknown, malformed or out of AWS's bounds.
     """
-    problems: list[str] = []
-    reader = SettingReader(values, f"{NAMESPACE}:", problems)
-    stage = reader.choice("stage", Stage, default=Stage.DEV)
-    if not reader.has("stage"):
-        reader.refuse("stage", "is missing; give dev or prod")
-    foundation_stack = reader.text(
-        "foundationStack",
-        pattern=_STACK_REFERENCE_PATTERN,
-        meaning="the full name of a base stack, such as organization/greenlight/dev",
-    )
-    foundation = _foundation_from(reader)
-    model = _model_from(reader)
-    if foundation_stack is not None and not reader.has("model"):
-        reader.refuse("model", "is missing; a stack with a foundationStack holds exactly one model")
-    tags = _tags_from(reader)
-    reader.refuse_unknown()
-    if problems:
-        raise SettingsError(tuple(problems))
-    return Settings(
-        stage=stage,
-        foundation_stack=foundation_stack,
-        foundation=foundation,
-        model=model,
-        tags=tags,
-    )
+    reader = SettingReader(values, f"{NAMESPACE}:", [])
+    settings = _settings_from(reader)
+    if reader.problems:
+        raise SettingsError(tuple(reader.problems))
+    return settings
+
+
+def setting_keys() -> tuple[str, ...]:
+    """Every key there is, those of objects with a dot, such as `deployment.mode`."""
+    size: dict[str, object] = {}
+    deployment = {"canarySize": size, "linearStepSize": size, "maximumBatchSize": size}
+    reader = SettingReader({"deployment": deployment, "rollbackAlarms": {}}, "", [])
+    _settings_from(reader)
+    return tuple(reader.asked)
 
 
 def resource_tags(settings: Settings, stack: str) -> dict[str, str]:
@@ -187,6 +176,30 @@ def resource_tags(settings: Settings, stack: str) -> dict[str, str]:
     if settings.model is not None:
         tags["Model"] = settings.model.name
     return tags
+
+
+def _settings_from(reader: SettingReader) -> Settings:
+    stage = reader.choice("stage", Stage, default=Stage.DEV)
+    if not reader.has("stage"):
+        reader.refuse("stage", "is missing; give dev or prod")
+    foundation_stack = reader.text(
+        "foundationStack",
+        pattern=_STACK_REFERENCE_PATTERN,
+        meaning="the full name of a base stack, such as organization/greenlight/dev",
+    )
+    foundation = _foundation_from(reader)
+    model = _model_from(reader)
+    if foundation_stack is not None and not reader.has("model"):
+        reader.refuse("model", "is missing; a stack with a foundationStack holds exactly one model")
+    tags = _tags_from(reader)
+    reader.refuse_unknown()
+    return Settings(
+        stage=stage,
+        foundation_stack=foundation_stack,
+        foundation=foundation,
+        model=model,
+        tags=tags,
+    )
 
 
 def _foundation_from(reader: SettingReader) -> FoundationSettings:

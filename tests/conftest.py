@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -28,6 +29,9 @@ KEPT = {"GREENLIGHT_ENGINE"}
 
 
 def pytest_configure() -> None:
+    # The same examples on every machine, however slow it is, and nothing left behind.
+    hypothesis.settings.register_profile("house", derandomize=True, deadline=None, database=None)
+    hypothesis.settings.load_profile("house")
     for name in list(os.environ):
         if name.startswith(FOREIGN_PREFIXES) and name not in KEPT:
             del os.environ[name]

@@ -1,3 +1,4 @@
+from functools import cache
 from typing import Any
 
 import boto3
@@ -36,6 +37,11 @@ def a_canary(**changes: Any) -> DeploymentSettings:
         "termination_wait_seconds": 30,
     }
     return DeploymentSettings(**(values | changes))
+
+
+@cache
+def botocore_shape() -> Any:
+    return boto3.client("sagemaker").meta.service_model.shape_for("DeploymentConfig")
 
 
 SIZES = st.one_of(st.builds(percent, st.integers(1, 120)), st.builds(instances, st.integers(1, 12)))
@@ -94,9 +100,7 @@ def test_rolling_has_a_policy_of_its_own_and_no_alarms_when_none_are_given() -> 
 def test_every_rollout_has_the_shape_botocore_knows(
     deployment: DeploymentSettings, alarms: list[str]
 ) -> None:
-    shape = boto3.client("sagemaker").meta.service_model.shape_for("DeploymentConfig")
-
-    report = ParamValidator().validate(deployment_config(deployment, alarms), shape)
+    report = ParamValidator().validate(deployment_config(deployment, alarms), botocore_shape())
 
     assert not report.has_errors(), ParamValidationError(report=report.generate_report())
 
