@@ -1,10 +1,12 @@
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from components.capacity import ScalingSettings
 from components.rollout import CapacitySize, CapacityUnit, DeploymentSettings, RolloutMode
@@ -16,8 +18,10 @@ from components.settings import (
     SwapMode,
     parse_settings,
     resource_tags,
+    setting_keys,
 )
 
+ROOT = Path(__file__).parents[3]
 DIGEST = "ab" * 32
 
 
@@ -156,6 +160,28 @@ def test_every_setting_arrives() -> None:
 
 def test_text_from_pulumi_and_values_from_yaml_mean_the_same() -> None:
     assert parse_settings(as_pulumi_hands_them_over(all_values())) == parse_settings(all_values())
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_base_stacks_hold_settings_that_can_be_deployed(stage: str) -> None:
+    config = YAML(typ="safe").load((ROOT / f"Pulumi.{stage}.yaml").read_text())["config"]
+
+    settings = parse_settings(
+        {
+            key.removeprefix("greenlight:"): value
+            for key, value in config.items()
+            if key.startswith("greenlight:")
+        }
+    )
+
+    assert settings.stage == stage
+    assert settings.model is not None
+    assert settings.model.name == "iris"
+    assert config["aws:region"] == "eu-west-1"
+
+
+def test_every_key_of_a_full_stack_is_a_known_one() -> None:
+    assert set(all_values()) == {key for key in setting_keys() if "." not in key}
 
 
 def test_all_problems_are_reported_at_once() -> None:
