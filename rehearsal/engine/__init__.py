@@ -1,1 +1,1 @@
-"""A Pulumi-compatible engine in Python: a `pulumi` command and the gRPC services behind it, for rehearsals only."""
+"""A Pulumi-compatible engine for rehearsals: a `pulumi` command and the gRPC services behind it."""
