@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from rehearsal.cloud.hosting.rollout import Bake, Counts, Shift, Side, Step
+from rehearsal.cloud.hosting.rollout import Counts, Shift, Side, Step
 
 
 class Status(StrEnum):
@@ -196,8 +196,3 @@ class Observation:
     def view(self, fleet: Fleet | None) -> FleetView:
         """Return the view of a fleet; an unknown fleet has no instances."""
         return self.fleets.get(fleet.fleet_id, FleetView()) if fleet is not None else FleetView()
-
-
-def is_baking(endpoint: Endpoint) -> bool:
-    """Tell whether the endpoint's alarms are being watched at this moment."""
-    return endpoint.deployment is not None and isinstance(endpoint.deployment.step, Bake)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rehearsal.cloud.clock import ManualClock
 from rehearsal.cloud.hosting.deployment import advance, begin
 from rehearsal.cloud.hosting.rollout import (
+    Bake,
     Policy,
     plan_create,
     plan_delete,
@@ -27,7 +28,6 @@ from rehearsal.cloud.hosting.state import (
     Observation,
     Status,
     Variant,
-    is_baking,
 )
 
 NAME = "main"
@@ -185,7 +185,8 @@ def test_a_canary_bakes_on_its_share_and_is_promoted() -> None:
     final = world.look(1)
     done = world.look(30)
 
-    assert is_baking(baking)
+    assert baking.deployment is not None
+    assert isinstance(baking.deployment.step, Bake)
     assert baking.green_shares == {NAME: 0.5}
     assert still.green_shares == {NAME: 0.5}
     assert final.green_shares == {NAME: 1.0}
