@@ -16,7 +16,6 @@ from rehearsal.engine.errors import EngineError
 from rehearsal.engine.executor import Executor
 from rehearsal.engine.monitor import Monitor
 from rehearsal.engine.planner import Planner
-from rehearsal.engine.program import ProgramError
 from rehearsal.engine.provider_errors import ProviderError
 from rehearsal.engine.provider_host import ProviderHost
 from rehearsal.engine.refresh import refresh
@@ -117,7 +116,7 @@ class Conductor:
                     self._run_program(program, address)
                 if self._program_ok and not run.stopping.is_set():
                     self._delete()
-        except (Bail, EngineError, ProviderError, ProgramError) as error:
+        except (Bail, EngineError, ProviderError) as error:
             if not isinstance(error, Bail):
                 run.error(str(error))
             run.fail()

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from rehearsal.engine.errors import EngineError
+
 if TYPE_CHECKING:
     from rehearsal.engine.operation import Options, Target
 
@@ -22,7 +24,7 @@ _FAILED_AND_REPORTED = 32
 _GRACE_SECONDS = 10.0
 
 
-class ProgramError(Exception):
+class ProgramError(EngineError):
     """The program could not be started, or failed without saying why itself."""
 
 
