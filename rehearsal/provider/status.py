@@ -56,7 +56,8 @@ def _abort_partial(context: grpc.ServicerContext, err: PartialError) -> None:
         provider_pb2.ErrorResourceInitFailed(
             id=err.identifier,
             properties=struct_from_values(err.properties),
-            reasons=[message],
+            # The engine itself words a list of reasons as "1 error occurred".
+            reasons=[str(err)],
         )
     )
     status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message)

@@ -184,6 +184,21 @@ def test_a_replacing_change_says_so_in_its_kind() -> None:
     assert dict(found.detailed) == {"bucket": DiffKind.UPDATE_REPLACE}
 
 
+@pytest.mark.assumed(
+    "auto_rollback_configuration is ForceNew; that an edit inside it replaces too is read from that"
+)
+@pytest.mark.parametrize("after", ["b", None], ids=["another alarm", "no alarms"])
+def test_any_edit_of_the_rollback_alarms_replaces_the_endpoint(after: str | None) -> None:
+    def deployment(alarm: str | None) -> Values:
+        policy: Values = {"blueGreenUpdatePolicy": {"terminationWaitInSeconds": 60}}
+        alarms = {"autoRollbackConfiguration": {"alarms": [{"alarmName": alarm}]}}
+        return {"deploymentConfig": policy if alarm is None else {**policy, **alarms}}
+
+    assert difference(ENDPOINT, deployment("a"), deployment(after)).replaces == (
+        "deploymentConfig",
+    )
+
+
 def test_a_given_and_kept_name_is_deleted_before_it_is_replaced() -> None:
     alarms = {"autoRollbackConfiguration": {"alarms": [{"alarmName": "a"}]}}
     old = {"name": "wine", "endpointConfigName": "c", "__defaults": []}
