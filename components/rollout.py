@@ -17,7 +17,6 @@ MAXIMUM_EXECUTION_TIMEOUT_SECONDS = 28800
 # The Pulumi AWS provider's own schema stops earlier; it only matters to `swap: plain`.
 # Source: hashicorp/terraform-provider-aws, internal/service/sagemaker/endpoint.go.
 MAXIMUM_PLAIN_EXECUTION_TIMEOUT_SECONDS = 14400
-MAXIMUM_ROLLBACK_ALARMS = 10
 
 _LARGEST_SHARE_PERCENT = 50
 _SMALLEST_LINEAR_PERCENT = 10
