@@ -102,6 +102,8 @@ class Launcher:
             **container.get("Environment", {}),
             "SAGEMAKER_BIND_TO_PORT": str(port),
             "SM_MODEL_DIR": str(model_directory),
+            # Our server's own switch; an image that doesn't know it listens where it always does.
+            "GREENLIGHT_BIND_ADDRESS": "127.0.0.1",
         }
         try:
             process = self.spawner.start(
