@@ -35,11 +35,4 @@ ALLOWANCES: tuple[Allowance, ...] = (
         ours="None",
         reason="the document is made of the events, whose states tell no dependencies",
     ),
-    Allowance(
-        scenario="preview_json",
-        place=r"/commands\[2\]/stdout/steps\[1\]/oldState/delete",
-        official="True",
-        ours="None",
-        reason="the official engine shows a mark that its step has set already; the state has none",
-    ),
 )
