@@ -29,6 +29,12 @@ PLAIN_WIDTH = 160
 
 app = typer.Typer(
     help="Takes trained scikit-learn models to SageMaker endpoints and swaps them safely.",
+    epilog=(
+        "Exit codes: 0 done, 2 usage, 3 spec or settings, 4 packaging gate, 5 Pulumi or "
+        "credentials missing, 6 no such stack, 7 stack busy, 8 update failed, "
+        "9 rolled back by SageMaker, 10 Foundation in use, 11 nothing to revert to, "
+        "12 invocation failed, 1 anything else."
+    ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

@@ -30,6 +30,7 @@ from automation.deployment import (
     failed_swap,
 )
 from automation.endpoint import EndpointReader, EndpointState
+from automation.engine_call import run_to_the_end
 from automation.errors import StackError, UpdateFailedError
 from automation.hazards import PreviewSummary, hazards_of
 from automation.listeners import SILENT
@@ -154,11 +155,14 @@ def destroy(
     progress = Progress(listen.on_line)
     try:
         with workspace.pulumi_errors(target.name, folder):
-            stack.destroy(
-                message=f"greenlight destroy {target.model}",
-                color="never",
-                on_event=_event_taker(progress, listen),
-                on_output=listen.on_output,
+            run_to_the_end(
+                lambda: stack.destroy(
+                    message=f"greenlight destroy {target.model}",
+                    color="never",
+                    on_event=_event_taker(progress, listen),
+                    on_output=listen.on_output,
+                ),
+                progress.take_interrupt,
             )
             if not keep_stack:
                 stack.workspace.remove_stack(target.name)
@@ -314,11 +318,14 @@ def _deployed(
                 lambda: progress.endpoint_name, take_state, stack_facts.region_from(config)
             ),
         ):
-            result = stack.up(
-                message=message,
-                color="never",
-                on_event=_event_taker(progress, listen),
-                on_output=listen.on_output,
+            result = run_to_the_end(
+                lambda: stack.up(
+                    message=message,
+                    color="never",
+                    on_event=_event_taker(progress, listen),
+                    on_output=listen.on_output,
+                ),
+                progress.take_interrupt,
             )
         outputs = {name: output.value for name, output in result.outputs.items()}
     except UpdateFailedError as err:

@@ -97,6 +97,12 @@ class Progress:
         if not is_told:
             self._tell("endpoint", key, once=True)
 
+    def take_interrupt(self) -> None:
+        """Say what a Ctrl-C leads to."""
+        self._tell(
+            "warning", "interrupted: waiting for the engine to end its step; again to leave it"
+        )
+
     def _start(self, metadata: Any) -> None:
         op = metadata.op.value
         self._note_endpoint(metadata)
@@ -110,7 +116,7 @@ class Progress:
     def _finish(self, metadata: Any) -> None:
         self._note_endpoint(metadata)
         op = metadata.op.value
-        if metadata.type == ROOT_STACK or op in QUIET:
+        if metadata.type == ROOT_STACK or op in QUIET or "discard" in op:
             return
         short = metadata.type.rpartition(":")[2]
         done = DONE.get(op, op)

@@ -117,10 +117,14 @@ def run(
         session = sessions.current(directory_of(directory))
     environment = sessions.environment(session, os.environ)
     try:
-        raise typer.Exit(subprocess.call(command, env=environment))
+        process = subprocess.Popen(command, env=environment)
     except FileNotFoundError as err:
         console.print(f"[red]error:[/] {command[0]}: no such command in the rehearsal's PATH")
         raise typer.Exit(127) from err
+    while True:
+        # The command got the same Ctrl-C and ends as it sees fit; leaving first would orphan it.
+        with contextlib.suppress(KeyboardInterrupt):
+            raise typer.Exit(process.wait())
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from automation import cli
 from automation.driver import ROOT
+from automation.errors import EXIT_CODES
 
 VERBS = ("package", "preview", "up", "status", "watch", "revert", "destroy", "invoke", "rehearsal")
 HEAVY = ("pulumi", "boto3", "numpy", "sklearn", "onnxruntime", "requests", "yaml", "grpc")
@@ -31,6 +32,13 @@ def test_every_verb_and_every_parameter_is_documented(verb: str) -> None:
     for parameter in command.params:
         assert parameter.help, f"{verb} {parameter.name} has no help"
     assert CliRunner().invoke(cli.app, [verb, "--help"]).exit_code == 0
+
+
+def test_the_help_names_every_exit_code() -> None:
+    told = " ".join(CliRunner().invoke(cli.app, ["--help"]).output.split())
+
+    for code in (0, 2, *EXIT_CODES.values()):
+        assert f" {code} " in told
 
 
 def test_the_help_loads_nothing_heavy() -> None:
