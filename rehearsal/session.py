@@ -31,7 +31,9 @@ REGION = "eu-west-1"
 PASSPHRASE = "rehearsal"
 LOG_TAIL_LINES = 15
 # What a cloud that is gone leaves without meaning; logs and the record are kept for the reader.
-EPHEMERAL = ("state", "pulumi-home", "cloud", "bin", "session.json")
+EPHEMERAL = ("state", "pulumi-home", "cloud", "bin", "settings", "session.json")
+# What `pulumi stack init` writes into a stack's settings file: here it fits our passphrase alone.
+SALT = "encryptionsalt:"
 
 
 # RehearsalError
@@ -142,6 +144,7 @@ def start(directory: Path, *, root: Path, engine: Engine, speed: float, seed: in
             )
         if found is not None:
             _end_processes(found)
+            _drop_salts(found)
         _clear(directory)
         session = Session(
             directory=directory, root=root, engine=engine, speed=speed,
@@ -168,6 +171,7 @@ def stop(directory: Path) -> Session:
         if session is None:
             raise _not_running(directory)
         _end_processes(session)
+        _drop_salts(session)
         _clear(directory)
         return session
 
@@ -241,6 +245,7 @@ def environment(session: Session, base: Mapping[str, str]) -> dict[str, str]:
 def _bring_up(session: Session, seed: int) -> Session:
     for folder in ("state", "pulumi-home", "cloud", "logs"):
         (session.directory / folder).mkdir(exist_ok=True)
+    _keep_settings(session)
     if session.engine is Engine.EMBEDDED:
         _write_pulumi_command(session.directory / "bin")
     cloud = [
@@ -304,6 +309,25 @@ def _part_environment() -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]),
     }
+
+
+def _keep_settings(session: Session) -> None:
+    folder = session.directory / "settings"
+    folder.mkdir()
+    for path in session.root.glob("Pulumi.*.yaml"):
+        shutil.copy(path, folder)
+
+
+def _drop_salts(session: Session) -> None:
+    """Take a rehearsal's salt out of the project's settings; it would lock the real stack out."""
+    for kept in (session.directory / "settings").glob("Pulumi.*.yaml"):
+        path = session.root / kept.name
+        if not path.exists() or SALT in kept.read_text():
+            continue
+        lines = path.read_text().splitlines(keepends=True)
+        without = [line for line in lines if not line.startswith(SALT)]
+        if without != lines:
+            path.write_text("".join(without))
 
 
 def _write_pulumi_command(folder: Path) -> None:

@@ -83,6 +83,22 @@ def test_logs_outlive_the_rehearsal_and_state_does_not(directory: Path, tmp_path
     assert not (directory / "state").exists()
 
 
+def test_a_salt_written_in_a_rehearsal_does_not_stay_in_the_projects_settings(
+    directory: Path, tmp_path: Path
+) -> None:
+    root = a_project(tmp_path)
+    dev, prod = root / "Pulumi.dev.yaml", root / "Pulumi.prod.yaml"
+    dev.write_text("# ours\nconfig:\n  a: b\n")
+    prod.write_text("encryptionsalt: v1:real\n")
+    begin(directory, root)
+    dev.write_text(f"{dev.read_text()}encryptionsalt: v1:rehearsal\n")
+
+    sessions.stop(directory)
+
+    assert dev.read_text() == "# ours\nconfig:\n  a: b\n"
+    assert prod.read_text() == "encryptionsalt: v1:real\n"
+
+
 def test_a_second_start_is_refused_and_leaves_the_first(directory: Path, tmp_path: Path) -> None:
     root = a_project(tmp_path)
     first = begin(directory, root)
