@@ -1,1 +1,1 @@
-"""A cloud on a laptop: a Pulumi-compatible engine, provider stand-ins and an AWS emulator that meet on the wire."""
+"""A cloud on a laptop: engine, provider stand-ins and cloud, which meet on the wire only."""

@@ -11,49 +11,29 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import psutil
-import requests
+from rehearsal import processes
+from rehearsal.errors import NotRunningError, RehearsalError, SettingError, StartError
+from rehearsal.processes import Part, ProcessRecord
 
-START_DEADLINE_SECONDS = 60.0
-STOP_DEADLINE_SECONDS = 20.0
-POLL_SECONDS = 0.05
 MAXIMUM_SPEED = 600.0
 REGION = "eu-west-1"
 PASSPHRASE = "rehearsal"
-LOG_TAIL_LINES = 15
 # What a cloud that is gone leaves without meaning; logs and the record are kept for the reader.
 EPHEMERAL = ("state", "pulumi-home", "cloud", "bin", "settings", "session.json")
 # What `pulumi stack init` writes into a stack's settings file: here it fits our passphrase alone.
 SALT = "encryptionsalt:"
 
-
-# RehearsalError
-#   NotRunningError        nothing to stop, ask or run in
-#   StartError             a part did not come up
-#   SettingError           a setting outside what is allowed
-class RehearsalError(Exception):
-    """Anything a rehearsal refuses or fails at; the message says what to do next."""
-
-
-class NotRunningError(RehearsalError):
-    """There is no rehearsal in the folder, or part of it has died."""
-
-
-class StartError(RehearsalError):
-    """A process of the rehearsal did not come up."""
-
-
-class SettingError(RehearsalError):
-    """A value given for a rehearsal is outside what is allowed."""
+__all__ = [
+    "Engine", "NotRunningError", "RehearsalError", "Session", "SettingError", "StartError",
+    "choose_engine", "current", "dead_processes", "environment", "read", "start", "stop",
+]  # fmt: skip
 
 
 class Engine(StrEnum):
@@ -61,15 +41,6 @@ class Engine(StrEnum):
 
     EMBEDDED = "embedded"
     PULUMI = "pulumi"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProcessRecord:
-    """One process of a rehearsal; the creation time tells it from a later one with the same id."""
-
-    name: str
-    pid: int
-    create_time: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +114,7 @@ def start(directory: Path, *, root: Path, engine: Engine, speed: float, seed: in
                 "`greenlight rehearsal stop` first"
             )
         if found is not None:
-            _end_processes(found)
+            processes.end(found.processes)
             _drop_salts(found)
         _clear(directory)
         session = Session(
@@ -155,7 +126,7 @@ def start(directory: Path, *, root: Path, engine: Engine, speed: float, seed: in
         except BaseException:
             left = read(directory)
             if left is not None:
-                _end_processes(left)
+                processes.end(left.processes)
             _clear(directory)
             raise
 
@@ -170,7 +141,7 @@ def stop(directory: Path) -> Session:
         session = read(directory)
         if session is None:
             raise _not_running(directory)
-        _end_processes(session)
+        processes.end(session.processes)
         _drop_salts(session)
         _clear(directory)
         return session
@@ -200,19 +171,19 @@ def read(directory: Path) -> Session | None:
         document: dict[str, Any] = json.loads((directory / "session.json").read_text())
     except FileNotFoundError:
         return None
-    processes = tuple(ProcessRecord(**process) for process in document.pop("processes"))
+    records = tuple(ProcessRecord(**record) for record in document.pop("processes"))
     return Session(
         directory=Path(document.pop("directory")),
         root=Path(document.pop("root")),
         engine=Engine(document.pop("engine")),
-        processes=processes,
+        processes=records,
         **document,
     )
 
 
 def dead_processes(session: Session) -> list[str]:
     """Name the processes of a rehearsal that are no longer there."""
-    return [record.name for record in session.processes if _process(record) is None]
+    return [record.name for record in session.processes if processes.find(record) is None]
 
 
 def environment(session: Session, base: Mapping[str, str]) -> dict[str, str]:
@@ -264,34 +235,17 @@ def _bring_up(session: Session, seed: int) -> Session:
 
 
 def _start_part(session: Session, name: str, arguments: list[str]) -> tuple[Session, str]:
-    """Start one process and wait for what it writes into its port file."""
-    port_file = session.directory / f"{name}.port"
-    port_file.unlink(missing_ok=True)
-    log = session.directory / "logs" / f"{name}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *arguments, "--port-file", str(port_file)],
-            cwd=session.root, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            start_new_session=True, env=_part_environment(),
-        )  # fmt: skip
-    record = ProcessRecord(
-        name=name, pid=process.pid, create_time=psutil.Process(process.pid).create_time()
+    """Start one process, written down before it is waited for, and return what it says."""
+    part = Part(
+        name=name,
+        arguments=arguments,
+        port_file=session.directory / f"{name}.port",
+        log=session.directory / "logs" / f"{name}.log",
     )
+    record = processes.spawn(part, sys.executable, session.root, _part_environment())
     session = replace(session, processes=(*session.processes, record))
     _write(session)
-    deadline = time.monotonic() + START_DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        if port_file.exists() and (text := port_file.read_text().strip()):
-            port_file.unlink()
-            return session, text
-        if process.poll() is not None:
-            raise StartError(
-                f"the rehearsal's {name} exited with {process.returncode} at start:\n{_tail(log)}"
-            )
-        time.sleep(POLL_SECONDS)
-    raise StartError(
-        f"the rehearsal's {name} wrote no port within {START_DEADLINE_SECONDS:g} s:\n{_tail(log)}"
-    )
+    return session, processes.wait_for_ports(part, record)
 
 
 def _part_environment() -> dict[str, str]:
@@ -304,7 +258,6 @@ def _part_environment() -> dict[str, str]:
     return kept | {
         "AWS_ACCESS_KEY_ID": "rehearsal",
         "AWS_SECRET_ACCESS_KEY": "rehearsal",
-        "AWS_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]),
@@ -335,32 +288,6 @@ def _write_pulumi_command(folder: Path) -> None:
     command = folder / "pulumi"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rehearsal.engine "$@"\n')
     command.chmod(0o755)
-
-
-def _end_processes(session: Session) -> None:
-    """Ask the cloud to shut down, then end whatever is left of the recorded processes."""
-    found = [process for record in session.processes if (process := _process(record)) is not None]
-    family = [child for process in found for child in process.children(recursive=True)] + found
-    if session.cloud_port:
-        with contextlib.suppress(requests.RequestException):
-            requests.post(f"{session.cloud_url}/rehearsal/shutdown", json={}, timeout=5)
-    for process in found:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, alive = psutil.wait_procs(family, timeout=STOP_DEADLINE_SECONDS)
-    for process in alive:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(alive, timeout=STOP_DEADLINE_SECONDS)
-
-
-def _process(record: ProcessRecord) -> psutil.Process | None:
-    try:
-        process = psutil.Process(record.pid)
-        same = abs(process.create_time() - record.create_time) < 1
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
-        return None
 
 
 def _write(session: Session) -> None:
@@ -402,8 +329,3 @@ def _not_running(directory: Path) -> NotRunningError:
     return NotRunningError(
         f"no rehearsal runs in {directory}: start one with `greenlight rehearsal start`"
     )
-
-
-def _tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
-    return "\n".join(f"  {line}" for line in lines)

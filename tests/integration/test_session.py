@@ -114,7 +114,7 @@ def test_a_part_that_fails_at_start_is_shown_and_nothing_is_left(
 ) -> None:
     root = a_project(tmp_path, provider_before="sys.exit('no such cloud')")
 
-    with pytest.raises(StartError, match=r"provider exited with 1 at start:\n  no such cloud"):
+    with pytest.raises(StartError, match=r"provider ended at start:\n  no such cloud"):
         begin(directory, root)
 
     assert sessions.read(directory) is None

@@ -32,7 +32,9 @@ ALLOWED_IMPORTS = {
     "rehearsal.provider": set(),
     "rehearsal.cloud": set(),
     "rehearsal.report": set(),
-    "rehearsal.session": set(),
+    "rehearsal.errors": set(),
+    "rehearsal.processes": {"rehearsal.errors"},
+    "rehearsal.session": {"rehearsal.errors", "rehearsal.processes"},
 }
 # The one command that starts a rehearsal, and the demo it offers.
 STARTERS = {"automation/rehearsal.py": {"rehearsal"}, "automation/demo.py": {"rehearsal"}}
