@@ -1,9 +1,7 @@
-"""The command line: one table of commands with their flags, and the parser that reads it.
+"""The command line: tables of what this engine does and of what it refuses, and their parser.
 
-Everything the official CLI takes is in the table, so that what this engine lacks is refused by
-name and what nobody knows is called unknown. In a flag list `=` takes a value, `=*` one that may
-be repeated, `=?` one only when attached (`--flag=value`); `x,` before a name is its short form and
-a leading `!` marks what is refused.
+In a flag list `=` takes a value, `=*` one that may be repeated, `=?` one only when attached
+(`--flag=value`); `x,` before a name is its short form.
 """
 
 from __future__ import annotations
@@ -14,68 +12,58 @@ from typing import Any
 
 from rehearsal.engine.errors import EngineError, not_supported
 
-_GLOBAL = """color= C,cwd= non-interactive h,help Q,fully-qualify-stack-names s,stack= !logflow
-    !logtostderr !v,verbose= !disable-integrity-checking !e,emoji !memprofilerate= !profiling=
-    !tracing= !otel-traces= """
-_PROGRAM = """config-file= d,debug diff j,json m,message= p,parallel= r,refresh=? suppress-outputs
-    suppress-permalink=? suppress-progress t,target=* target-dependents run-program=? client=
-    exec-kind= exec-agent= event-log= skip-plugin-pre-install expect-no-changes !show-secrets=?
-    !attach-debugger=? !c,config= !config-path !x,exclude= !exclude-dependents !ignore-protect !neo
-    !override-env= !policy-pack= !policy-pack-config= !show-config !show-full-output
-    !show-policy-remediations !show-reads !show-replacement-steps !show-sames !urns !remote !plan=
-    !skip-config-validation !strict !save-plan= !import-file= """
-# Named as the Automation API names them.
+_GLOBAL = "color= C,cwd= h,help non-interactive s,stack="
+_PLAN = """client= event-log= exec-kind= expect-no-changes m,message= p,parallel= r,refresh=?
+    replace=*"""
+_CHANGE = f"{_PLAN} preview-only f,skip-preview y,yes"
 COMMANDS = {
-    "": "!version",
     "version": "",
-    "whoami": "j,json v,verbose !output=",
-    "login": "c,cloud-url= l,local !default-org= !insecure !interactive !oidc-token=",
-    "stack": "show-name !i,show-ids u,show-urns show-secrets=? !output=",
-    "stack init": "secrets-provider= no-select y,yes !copy-config-from= !teams=",
-    "stack select": "c,create secrets-provider=",
-    "stack unselect": "",
-    "stack ls": "j,json a,all !o,organization= !p,project= !t,tag= !output=",
-    "stack rm": "y,yes f,force preserve-config remove-backups",
-    "stack rename": "",
-    "stack output": "j,json show-secrets=? !shell",
-    "stack export": "file= show-secrets=? !version=",
+    "whoami": "j,json v,verbose",
+    "login": "",
+    "stack": "u,show-urns",
+    "stack init": "no-select secrets-provider=",
+    "stack select": "",
+    "stack ls": "a,all j,json",
+    "stack rm": "f,force preserve-config y,yes",
+    "stack output": "j,json show-secrets=?",
+    "stack export": "file= show-secrets=?",
     "stack import": "file= f,force",
-    "stack history": "j,json show-secrets=? page-size= page= !full-dates !output=",
-    "stack tag ls": "j,json !output=",
-    "stack tag get": "",
-    "stack tag set": "",
-    "stack tag rm": "",
-    "config": "config-file= j,json show-secrets=? !open=?",
-    "config get": "config-file= j,json path !open=?",
-    "config set": "config-file= path plaintext secret !raw !type=",
-    "config set-all": "config-file= path plaintext=* secret=* !json=",
-    "config rm": "config-file= path",
-    "config rm-all": "config-file= path",
-    "up": _PROGRAM + "replace=* target-replace=* continue-on-error y,yes f,skip-preview",
-    "preview": _PROGRAM + "replace=* target-replace=*",
-    "refresh": _PROGRAM + "y,yes f,skip-preview preview-only clear-pending-creates",
-    "destroy": _PROGRAM
-    + "continue-on-error y,yes f,skip-preview preview-only exclude-protected remove",
+    "stack history": "j,json page= page-size= show-secrets=?",
+    "config": "j,json show-secrets=?",
+    "config get": "j,json path",
+    "config set": "path plaintext secret",
+    "config set-all": "path plaintext=* secret=*",
+    "config rm": "path",
+    "preview": _PLAN,
+    "up": _CHANGE,
+    "refresh": _CHANGE,
+    "destroy": _CHANGE,
     "cancel": "y,yes",
-    "state delete": "y,yes force target-dependents !all",
-    "state unprotect": "y,yes all",
-    "plugin ls": "j,json p,project !output=",
-    "install": "no-dependencies no-plugins parallel= reinstall use-language-version-tools",
+    "state delete": "force target-dependents y,yes",
+    "state unprotect": "all y,yes",
+    "plugin ls": "j,json",
+    "install": "no-dependencies no-plugins",
 }
-GROUPS = ("", "stack", "stack tag", "config", "state", "plugin")
-_ALIASES = """update=up pre=preview down=destroy dn=destroy stack_new=stack_init
-    stack_create=stack_init stack_list=stack_ls stack_remove=stack_rm stack_delete=stack_rm
-    stack_hist=stack_history stack_tag_list=stack_tag_ls config_remove=config_rm
-    config_delete=config_rm config_remove-all=config_rm-all state_rm=state_delete
-    state_remove=state_delete plugin_list=plugin_ls"""
-ALIASES = dict(pair.replace("_", " ").split("=") for pair in _ALIASES.split())
-_REFUSED = """about new import logs logout watch convert console template env org project deployment
-    api insights do policy schema package gen-completion neo ai plugin_install plugin_rm
-    plugin_remove plugin_run stack_graph stack_change-secrets-provider stack_migrate stack_drift
-    stack_schedule stack_webhook config_env config_cp config_copy config_refresh state_move
-    state_protect state_rename state_repair state_taint state_untaint state_upgrade state_get
-    state_edit"""
-REFUSED = frozenset(word.replace("_", " ") for word in _REFUSED.split())
+GROUPS = {"", *(name.split(" ")[0] for name in COMMANDS if " " in name)}
+# What the official CLI has besides: refused by name, where anything else is unknown.
+_REFUSED_COMMANDS = """about ai api console convert deployment do down env gen-completion import
+    insights logout logs neo new org package policy pre project schema template update watch
+    config_cp config_env config_refresh config_rm-all plugin_install plugin_rm plugin_run
+    stack_change-secrets-provider stack_drift stack_graph stack_migrate stack_rename stack_schedule
+    stack_tag stack_unselect stack_webhook state_edit state_get state_move state_protect
+    state_rename state_repair state_taint state_untaint state_upgrade"""
+_REFUSED_FLAGS = """attach-debugger clear-pending-creates c,config cloud-url config-file config-path
+    continue-on-error copy-config-from create d,debug default-org diff disable-integrity-checking
+    e,emoji x,exclude exclude-dependents exclude-protected exec-agent full-dates
+    Q,fully-qualify-stack-names ignore-protect import-file insecure interactive j,json l,local
+    logflow logtostderr memprofilerate neo oidc-token open o,organization otel-traces output
+    override-env plan policy-pack policy-pack-config profiling project raw reinstall remote remove
+    remove-backups run-program save-plan secrets-provider shell show-config show-full-output
+    i,show-ids show-name show-policy-remediations show-reads show-replacement-steps show-sames
+    show-secrets skip-config-validation skip-plugin-pre-install strict suppress-outputs
+    suppress-permalink suppress-progress tag t,target target-dependents target-replace teams tracing
+    type urns use-language-version-tools v,verbose version"""
+REFUSED_COMMANDS = frozenset(word.replace("_", " ") for word in _REFUSED_COMMANDS.split())
 
 
 @dataclass(kw_only=True)
@@ -107,15 +95,13 @@ class Command:
         return value == "true"
 
 
-def _flags(name: str) -> dict[str, tuple[str, str, bool]]:
-    """Map `--flag` and `-f` to the flag's name, form and whether it is refused."""
+def _table(flags: str) -> dict[str, tuple[str, str]]:
+    """Map `--flag` and `-f` to the flag's name and form."""
     table = {}
-    for word in (_GLOBAL + COMMANDS.get(name, "")).split():
-        short, comma, long = word.lstrip("!").rpartition(",")
-        flag, equals, form = long.partition("=")
-        table[f"--{flag}"] = table[f"-{short}" if comma else ""] = (
-            flag, equals + form, word[0] == "!",
-        )  # fmt: skip
+    for word in flags.split():
+        short, comma, long = word.rpartition(",")
+        name, equals, form = long.partition("=")
+        table[f"--{name}"] = table[f"-{short}" if comma else f"--{name}"] = (name, equals + form)
     return table
 
 
@@ -126,19 +112,18 @@ def parse(argv: Sequence[str]) -> Command:
         EngineError: a command or flag that is unknown, not supported, or lacks its value.
     """
     end = argv.index("--") if "--" in argv else len(argv)
-    queue, command, table = list(argv[:end]), Command(), _flags("")
+    queue, command = list(argv[:end]), Command()
     arguments: list[str] = []
     while queue:
         word = queue.pop(0)
         if word.startswith("-") and word != "-":
-            _take_flag(command, table, word, queue)
+            _take_flag(command, word, queue)
         elif command.name in GROUPS and not arguments:
             command.name = _longer_name(command.name, word)
-            table = _flags(command.name)
         else:
             arguments.append(word)
     command.arguments = (*arguments, *argv[end + 1 :])
-    if command.name not in COMMANDS:
+    if command.name and command.name not in COMMANDS:
         known = [name for name in COMMANDS if name.startswith(f"{command.name} ")]
         raise EngineError(f"`pulumi {command.name}` needs one of its commands: {', '.join(known)}")
     return command
@@ -146,8 +131,7 @@ def parse(argv: Sequence[str]) -> Command:
 
 def _longer_name(name: str, word: str) -> str:
     longer = f"{name} {word}".strip()
-    longer = ALIASES.get(longer, longer)
-    if longer in REFUSED:
+    if longer in REFUSED_COMMANDS:
         raise not_supported(f"`pulumi {longer}`")
     if longer not in COMMANDS and longer not in GROUPS:
         where = f"pulumi {name}".strip()
@@ -156,28 +140,26 @@ def _longer_name(name: str, word: str) -> str:
     return longer
 
 
-def _take_flag(
-    command: Command, table: dict[str, tuple[str, str, bool]], word: str, queue: list[str]
-) -> None:
-    if word.startswith("--"):
-        key, attached, value = word.partition("=")
-    else:
-        key, value = word[:2], word[2:]
-        attached = value[:1]
-        value = value.removeprefix("=")
+def _take_flag(command: Command, word: str, queue: list[str]) -> None:
+    long = word.startswith("--")
+    key, attached, value = word.partition("=") if long else (word[:2], word[2:3], word[2:])
+    table = _table(f"{_GLOBAL} {COMMANDS.get(command.name, '')}")
+    if key not in table and key in (refused := _table(_REFUSED_FLAGS)):
+        where = f"pulumi {command.name}".rstrip()
+        raise not_supported(f"--{refused[key][0]} of `{where}`")
     if key not in table:
-        raise EngineError(f"unknown {'' if key[:2] == '--' else 'shorthand '}flag: {key}")
-    name, form, refused = table[key]
-    if refused:
-        raise not_supported(f"--{name} of `pulumi {command.name}`")
-    if not key.startswith("--") and attached not in ("", "=") and form not in ("=", "=*"):
+        raise EngineError(f"unknown {'' if long else 'shorthand '}flag: {key}")
+    name, form = table[key]
+    takes_value = form in ("=", "=*")
+    if not long and attached not in ("", "=") and not takes_value:
         # Short switches may be written together: -yf.
         queue.insert(0, f"-{value}")
         attached = ""
-    if form in ("=", "=*") and not attached:
+    if takes_value and not attached:
         if not queue:
             raise EngineError(f"flag needs an argument: {key}")
         attached, value = "=", queue.pop(0)
+    value = value if long else value.removeprefix("=")
     if form == "=*":
         command.flags.setdefault(name, []).append(value)
     else:

@@ -1,4 +1,4 @@
-"""Pulumi's file back end: a folder with the state, history, backups, tags and locks of each stack.
+"""Pulumi's file back end: a folder with the state, history, backups and locks of each stack.
 
 Files hold JSON as the official CLI writes it; what it means is `state.py`'s business.
 """
@@ -55,18 +55,14 @@ class Backend:
         self.url = url
         folder = Path(url.removeprefix("file://")).expanduser().absolute()
         if not folder.is_dir():
-            raise LoginError(
-                f"unable to open bucket {url}: {folder} is not a folder; make it first"
-            )
+            raise LoginError(f"unable to open {url}: {folder} is not a folder; make it first")
         self.root = folder / ".pulumi"
         meta = self.root / "meta.yaml"
         old = any((self.root / "stacks").glob("*.json"))
         if not meta.is_file() and not old:
             write_atomically(meta, "version: 1\n")
-        if old or not re.search(r"^version:\s*1\s*$", meta.read_text(), re.MULTILINE):
-            raise LoginError(
-                f"{self.root} has another layout; use the CLI's `pulumi state upgrade`"
-            )
+        if old or meta.read_text().strip() != "version: 1":
+            raise LoginError(f"{self.root} has another layout; `pulumi state upgrade` mends it")
 
     def stores(self, project: str | None) -> list[Store]:
         """List the stacks of one project, or of all."""
@@ -81,7 +77,6 @@ class Store:
         self.backend, self.project, self.stack = backend, project, stack
         self.full_name = f"{ORGANIZATION}/{project}/{stack}"
         self.file = backend.root / "stacks" / project / f"{stack}.json"
-        self._tags = self.file.with_suffix(".pulumi-tags")
         self._history = backend.root / "history" / project / stack
         self._backups = backend.root / "backups" / project / stack
         self._locks = backend.root / "locks" / ORGANIZATION / project / stack
@@ -128,30 +123,10 @@ class Store:
         files = sorted(self._history.glob("*.history.json"), reverse=True)
         return [json.loads(file.read_bytes()) for file in files]
 
-    def tags(self) -> dict[str, str]:
-        """Return the stack's tags."""
-        return json.loads(self._tags.read_bytes())["tags"] if self._tags.is_file() else {}
-
-    def write_tags(self, tags: Mapping[str, str]) -> None:
-        """Replace the stack's tags."""
-        write_atomically(self._tags, {"version": 1, "tags": tags})
-
-    def remove(self, *, backups: bool = False) -> None:
-        """Take the stack away; its last state stays as `.bak`, and its backups unless told."""
+    def remove(self) -> None:
+        """Take the stack away; its last state stays as `.bak`, and its backups stay."""
         self.file.replace(self.file.with_name(self.file.name + ".bak"))
-        self._tags.unlink(missing_ok=True)
-        for folder in (self._history, *([self._backups] if backups else [])):
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def move(self, other: Store, latest: Mapping[str, Any]) -> None:
-        """Give everything of this stack to another name, with the state under that name."""
-        other.write(latest)
-        if self._tags.is_file():
-            self._tags.replace(other._tags)
-        for file in self._history.glob(f"{self.stack}-*"):
-            other._history.mkdir(parents=True, exist_ok=True)
-            file.replace(other._history / (other.stack + file.name[len(self.stack) :]))
-        self.remove()
+        shutil.rmtree(self._history, ignore_errors=True)
 
     @contextmanager
     def locked(self) -> Iterator[Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from rehearsal.engine.backend import write_atomically
 from rehearsal.engine.errors import EngineError, not_supported
 
 KeyPath = tuple[str | int, ...]
@@ -33,7 +33,7 @@ def _yaml() -> Any:
 
 
 def read_yaml(file: Path) -> Any:
-    """Read a mapping (YAML or JSON) with its comments; an absent file reads as an empty one.
+    """Read a mapping with its comments; an absent file reads as an empty one.
 
     Raises:
         ConfigError: it can't be parsed or is no mapping.
@@ -57,6 +57,18 @@ class Value:
     secret: bool
     structure: Any = None
 
+    @classmethod
+    def of(cls, shown: Any, *, secret: bool) -> Value:
+        """Make one of a value with its secrets revealed or hidden."""
+        structure = shown if isinstance(shown, dict | list) else None
+        return cls(text=config_text(shown), secret=secret, structure=structure)
+
+    def document(self, *, show: bool) -> dict[str, Any]:
+        """Return what `--json` prints of it."""
+        members = {"value": self.text, "objectValue": self.structure}
+        shown = {} if self.secret and not show else members
+        return {k: v for k, v in shown.items() if v is not None} | {"secret": self.secret}
+
 
 class StackConfig:
     """The settings file of one stack."""
@@ -69,8 +81,7 @@ class StackConfig:
         """
         self.file, self._project = file, project
         self._document = read_yaml(file)
-        unknown = sorted(set(self._document) - _KNOWN)
-        if unknown:
+        if unknown := sorted(set(self._document) - _KNOWN):
             raise not_supported(f"the member {unknown[0]!r} in {file}")
         if self._document.get("secretsprovider") not in (None, "", "default", "passphrase"):
             raise not_supported(f"the secretsprovider in {file} (allowed: passphrase)")
@@ -100,11 +111,12 @@ class StackConfig:
         Raises:
             ConfigError: the path leads through something that has no such place.
         """
-        place, steps = self._document.setdefault("config", {}), (self._written(key), *path)
+        if self._document.get("config") is None:
+            self._document["config"] = {}
+        place, steps = self._document["config"], (self._written(key), *path)
         for step, following in pairwise(steps):
-            empty: Any = [] if isinstance(following, int) else {}
             if not isinstance(_inside(place, step), dict | list):
-                _put(place, step, empty)
+                _put(place, step, [] if isinstance(following, int) else {})
             place = place[step]
         _put(place, steps[-1], value)
 
@@ -127,10 +139,7 @@ class StackConfig:
             del self._document["config"]
         buffer = io.StringIO()
         _yaml().dump(self._document, buffer)
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.file.with_name(f".{self.file.name}.{os.getpid()}")
-        temporary.write_text(buffer.getvalue() if self._document else "", encoding="utf-8")
-        temporary.replace(self.file)
+        write_atomically(self.file, buffer.getvalue() if self._document else "")
 
 
 def full_key(key: str, project: str) -> str:
@@ -193,11 +202,8 @@ def _put(place: Any, step: str | int, value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, str) else value
+    """Turn the YAML reader's own kinds of value into Python's."""
+    return json.loads(json.dumps(value, default=str))
 
 
 def config_value(raw: Any, decrypt: Callable[[str], str] | None) -> Value:
@@ -213,9 +219,7 @@ def config_value(raw: Any, decrypt: Callable[[str], str] | None) -> Value:
             return {key: reveal(member) for key, member in item.items()}
         return [reveal(member) for member in item] if isinstance(item, list) else item
 
-    shown = reveal(raw)
-    structure = shown if isinstance(shown, dict | list) else None
-    return Value(text=config_text(shown), secret=secret, structure=structure)
+    return Value.of(reveal(raw), secret=secret)
 
 
 def config_text(value: Any) -> str:

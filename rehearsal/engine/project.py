@@ -13,9 +13,8 @@ from typing import Any
 from rehearsal.engine.errors import EngineError, not_supported
 
 ORGANIZATION = "organization"
-# Members that tell people something and the engine nothing.
-_INFORMATIVE = {"description", "author", "website", "license", "template"}
-_KNOWN = {"name", "runtime", "main", "backend", "stackConfigDir"}
+# The last five tell people something and the engine nothing.
+_KNOWN = {"name", "runtime", "main", "description", "author", "website", "license", "template"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +24,7 @@ class Project:
     file: Path
     name: str
     runtime_options: Mapping[str, Any]
-    main: str
-    backend_url: str | None
-    config_folder: Path
-
-    def program(self) -> tuple[Path, str]:
-        """Return the program's folder and entry point (`.` for the folder's `__main__.py`)."""
-        main = (self.file.parent / self.main).resolve()
-        return (main.parent, main.name) if main.is_file() else (main, ".")
+    program_folder: Path
 
 
 def find_project(folder: Path) -> Project:
@@ -42,9 +34,8 @@ def find_project(folder: Path) -> Project:
         EngineError: there is none, or it asks for something this engine doesn't do.
     """
     for place in (folder, *folder.parents):
-        for end in ("yaml", "yml", "json"):
-            if (place / f"Pulumi.{end}").is_file():
-                return _read(place / f"Pulumi.{end}")
+        if (place / "Pulumi.yaml").is_file():
+            return _read(place / "Pulumi.yaml")
     raise EngineError(
         f"no Pulumi.yaml project file found (searching upwards from {folder}). If you have not "
         "created a project yet, use the official CLI's `pulumi new` to do so"
@@ -55,8 +46,7 @@ def _read(file: Path) -> Project:
     from rehearsal.engine.config import read_yaml
 
     document = read_yaml(file)
-    unknown = sorted(set(document) - _KNOWN - _INFORMATIVE)
-    if unknown:
+    if unknown := sorted(set(document) - _KNOWN):
         raise not_supported(f"the member {unknown[0]!r} in {file}")
     runtime = document.get("runtime")
     runtime = runtime if isinstance(runtime, Mapping) else {"name": runtime}
@@ -64,14 +54,12 @@ def _read(file: Path) -> Project:
         raise not_supported(f"runtime {runtime.get('name')!r} in {file} (allowed: python)")
     if not isinstance(document.get("name"), str):
         raise EngineError(f"{file} lacks a `name`")
-    return Project(
-        file=file,
-        name=document["name"],
-        runtime_options=runtime.get("options", {}),
-        main=document.get("main", "."),
-        backend_url=document.get("backend", {}).get("url"),
-        config_folder=file.parent / document.get("stackConfigDir", "."),
-    )
+    program_folder = (file.parent / document.get("main", ".")).resolve()
+    if not program_folder.is_dir():
+        raise not_supported(f"main {document['main']!r} in {file} (allowed: a folder)")
+    options = dict(runtime.get("options", {}))
+    name = document["name"]
+    return Project(file=file, name=name, runtime_options=options, program_folder=program_folder)
 
 
 def bare_stack_name(text: str, project: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from rehearsal.engine.argv import Command
 from rehearsal.engine.commands.tables import print_json, print_table
 from rehearsal.engine.commands.workplace import Workplace
-from rehearsal.engine.config import KeyPath, Value, config_text, full_key, split_path, typed
+from rehearsal.engine.config import KeyPath, Value, full_key, split_path, typed
 from rehearsal.engine.errors import EngineError
 
 
@@ -16,20 +16,12 @@ def _show(place: Workplace, command: Command) -> int:
     show = command.on("show-secrets")
     values = place.config.values(place.crypter.decrypt if show else None)
     if command.on("json"):
-        print_json({key: _document(value, show=show) for key, value in values.items()})
+        print_json({key: value.document(show=show) for key, value in values.items()})
         return 0
     own = f"{place.project.name}:"
     rows = [(key.removeprefix(own), value.text) for key, value in values.items()]
     print_table(("KEY", "VALUE"), rows)
     return 0
-
-
-def _document(value: Value, *, show: bool) -> dict[str, Any]:
-    document: dict[str, Any] = {"value": value.text, "objectValue": value.structure}
-    if value.secret and not show:
-        document = {}
-    document["secret"] = value.secret
-    return {key: item for key, item in document.items() if item is not None}
 
 
 def _key(place: Workplace, command: Command, text: str) -> tuple[str, KeyPath]:
@@ -47,13 +39,12 @@ def _get(place: Workplace, command: Command) -> int:
             value = place.config.values(place.crypter.decrypt)[key]
         for step in path:
             found: Any = value.structure[step]
-            structure = found if isinstance(found, dict | list) else None
-            value = Value(text=config_text(found), secret=value.secret, structure=structure)
+            value = Value.of(found, secret=value.secret)
     except (KeyError, IndexError, TypeError) as err:
         text = f"configuration key '{command.arguments[0]}' not found for stack '{place.stack}'"
         raise EngineError(text) from err
     if command.on("json"):
-        print_json(_document(value, show=True))
+        print_json(value.document(show=True))
     else:
         print(value.text)
     return 0
@@ -65,12 +56,12 @@ def _set(place: Workplace, command: Command) -> int:
     if command.on("secret") and command.on("plaintext"):
         raise EngineError("--secret and --plaintext can't both be given")
     given = command.arguments[1:] or (sys.stdin.read().removesuffix("\n"),)
-    _put(place, command, command.arguments[0], given[0], command.on("secret"))
+    _put(place, command, command.arguments[0], given[0], secret=command.on("secret"))
     place.config.save()
     return 0
 
 
-def _put(place: Workplace, command: Command, key: str, value: str, secret: bool) -> None:
+def _put(place: Workplace, command: Command, key: str, value: str, *, secret: bool) -> None:
     name, path = _key(place, command, key)
     plain = typed(value) if path else value
     stored = {"secure": place.crypter.encrypt(value)} if secret else plain
@@ -83,7 +74,7 @@ def _set_all(place: Workplace, command: Command) -> int:
             key, equals, value = pair.partition("=")
             if not equals:
                 raise EngineError(f"--{flag} {pair!r} must be key=value")
-            _put(place, command, key, value, flag == "secret")
+            _put(place, command, key, value, secret=flag == "secret")
     place.config.save()
     return 0
 
@@ -101,5 +92,4 @@ HANDLERS = {
     "config set": _set,
     "config set-all": _set_all,
     "config rm": _rm,
-    "config rm-all": _rm,
 }

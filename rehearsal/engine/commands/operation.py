@@ -14,23 +14,21 @@ from urllib.parse import urlsplit
 
 from rehearsal.engine.argv import Command
 from rehearsal.engine.backend import Store
-from rehearsal.engine.commands.stack import remove_stack
-from rehearsal.engine.commands.tables import print_json
 from rehearsal.engine.commands.workplace import Workplace
-from rehearsal.engine.display import HEAD, Difference, Progress
-from rehearsal.engine.errors import ChangesError, EngineError, UsageError, not_supported
+from rehearsal.engine.display import HEAD, Progress
+from rehearsal.engine.errors import ChangesError, EngineError, UsageError
 from rehearsal.engine.events import EventStream, Sink, open_event_log
 from rehearsal.engine.operation import Options, Result, Target, run_operation
-from rehearsal.engine.planjson import PlanDocument
 from rehearsal.engine.project import ORGANIZATION
 from rehearsal.engine.secrets import Crypter
 from rehearsal.engine.state import VERSION, Deployment, deployment_from_json, verify_deployment
 
 Kind = Literal["update", "refresh", "destroy"]
-PLANS: dict[Kind, Any] = {
-    "update": "preview",
-    "refresh": "preview-refresh",
-    "destroy": "preview-destroy",
+# What the operation's preview is called, and its title while it runs.
+PLANS: dict[Kind, tuple[Any, str]] = {
+    "update": ("preview", "Updating"),
+    "refresh": ("preview-refresh", "Refreshing"),
+    "destroy": ("preview-destroy", "Destroying"),
 }
 THREADS_PER_CPU = 4
 
@@ -42,11 +40,10 @@ class Operation:
         self.place, self.command, self.kind = place, command, kind
         self.target = _target(place)
         self.cancel = threading.Event()
-        self.seen: list[dict[str, Any]] = []
 
     def preview(self, *, log: bool) -> Result:
         """Show what would be done; nothing is locked or written."""
-        return self._run(PLANS[self.kind], self._state()[0], save=None, log=log)
+        return self._run(PLANS[self.kind][0], self._state()[0], save=None, log=log)
 
     def perform(self) -> Result:
         """Do it, under the stack's lock, and record it in the history however it ends."""
@@ -90,14 +87,9 @@ class Operation:
     ) -> Result:
         target = self.command.text("event-log") if log else None
         events = open_event_log(target) if target else None
-        plan = PlanDocument(deployment) if self.command.on("json") else None
-        sinks: list[Sink] = [plan.handle if plan else self._display(preview=save is None)]
-        if save is None:
-            sinks.append(self.seen.append)
-        if events is not None:
-            sinks.append(events.write)
+        sinks = [self._display(preview=save is None), *([events.write] if events else [])]
         try:
-            result = run_operation(
+            return run_operation(
                 target=self.target,
                 options=_options(self.command, kind),
                 deployment=deployment,
@@ -109,29 +101,17 @@ class Operation:
         finally:
             if events is not None:
                 events.close()
-        if plan is not None:
-            print_json(plan.document(), indent=4)
-        return result
 
     def _display(self, *, preview: bool) -> Sink:
-        """Choose what shows the events: lines as they come, or a diff."""
         choice = self.command.text("color") or "auto"
         if choice not in ("always", "never", "raw", "auto"):
             raise EngineError(f"--color {choice!r} is none of always, never, raw, auto")
         automatic = choice == "auto" and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        progress = Progress(
-            stack_name=f"{self.target.project}-{self.target.stack}",
-            preview=preview,
-            color=choice == "always" or automatic,
-            show_outputs=not self.command.on("suppress-outputs"),
-            debug=self.command.on("debug"),
-            write=_write,
-        )
-        verb = {"update": "Updating", "refresh": "Refreshing", "destroy": "Destroying"}[self.kind]
-        title = f"Previewing {self.kind}" if preview else verb
+        name = f"{self.target.project}-{self.target.stack}"
+        color = choice == "always" or automatic
+        progress = Progress(stack_name=name, preview=preview, color=color, write=_write)
+        title = f"Previewing {self.kind}" if preview else PLANS[self.kind][1]
         _write(progress.paint(f"{title} ({self.target.stack}):", HEAD))
-        if self.command.on("diff"):
-            return Difference(preview=preview, paint=progress.paint, write=_write).handle
         return progress.handle
 
     def _read_stack(self, name: str) -> Deployment | None:
@@ -205,15 +185,12 @@ def _target(place: Workplace) -> Target:
         text = f"getting stack configuration: get stack secrets manager: {err}"
         raise EngineError(text) from err
     values = place.config.values(crypter.decrypt)
-    folder, entry_point = place.project.program()
     return Target(
         project=place.project.name,
         project_root=str(place.project.file.parent),
-        program_directory=str(folder),
+        program_directory=str(place.project.program_folder),
         stack=place.store.stack,
-        entry_point=entry_point,
         runtime_options=dict(place.project.runtime_options),
-        organization=ORGANIZATION,
         config={key: value.text for key, value in values.items()},
         config_secret_keys=tuple(key for key, value in values.items() if value.secret),
     )
@@ -223,19 +200,12 @@ def _options(command: Command, kind: Any) -> Options:
     parallel = command.text("parallel") or str(THREADS_PER_CPU * (os.cpu_count() or 1))
     if not parallel.isdigit() or parallel == "0":
         raise EngineError(f"--parallel {parallel!r} is not a whole number above zero")
-    replaced = command.all("target-replace")
     return Options(
         kind=kind,
         parallel=int(parallel),
         refresh=command.on("refresh"),
-        continue_on_error=command.on("continue-on-error"),
-        targets=(*command.all("target"), *replaced),
-        replace=(*command.all("replace"), *replaced),
-        target_dependents=command.on("target-dependents"),
-        exclude_protected=command.on("exclude-protected"),
-        run_program=command.on("run-program"),
+        replace=command.all("replace"),
         client=command.text("client"),
-        clear_pending_creates=command.on("clear-pending-creates"),
     )
 
 
@@ -244,8 +214,6 @@ def _operate(place: Workplace, command: Command, kind: Kind) -> int:
     skip_preview, yes = command.on("skip-preview"), command.on("yes")
     if command.arguments:
         raise EngineError(f"pulumi {command.name} takes no arguments: {command.arguments[0]!r}")
-    if command.on("json") and not preview_only:
-        raise not_supported(f"--json of `pulumi {command.name}`")
     if not (preview_only or skip_preview or yes or place.interactive):
         # The official CLI's refresh says the same, with the code of any other error.
         raise (EngineError if kind == "refresh" else UsageError)(
@@ -256,7 +224,7 @@ def _operate(place: Workplace, command: Command, kind: Kind) -> int:
     if preview_only or not skip_preview:
         result = operation.preview(log=preview_only)
         if result.ok and not preview_only and not yes:
-            _ask(operation)
+            _ask(kind)
     if not preview_only and (skip_preview or result.ok):
         result = operation.perform()
     if not result.ok:
@@ -266,31 +234,18 @@ def _operate(place: Workplace, command: Command, kind: Kind) -> int:
         verb = "preview" if command.name == "preview" else kind
         raise ChangesError(f"no changes were expected for {verb} but changes were proposed")
     if kind == "destroy" and not preview_only:
-        _say_goodbye(place, command)
+        _write(
+            "The resources in the stack have been deleted, but the history and configuration "
+            "associated with the stack are still maintained. \nIf you want to remove the stack "
+            f"completely, run `pulumi stack rm {place.store.stack}`."
+        )
     return 0
 
 
-def _say_goodbye(place: Workplace, command: Command) -> None:
-    if command.on("remove"):
-        remove_stack(place)
-        return
-    _write(
-        "The resources in the stack have been deleted, but the history and configuration "
-        "associated with the stack are still maintained. \nIf you want to remove the stack "
-        f"completely, run `pulumi stack rm {place.store.stack}`."
-    )
-
-
-def _ask(operation: Operation) -> None:
-    question = f"Do you want to perform this {operation.kind}? [yes/no/details] "
-    while (answer := input(question).strip().lower()) != "yes":
+def _ask(kind: Kind) -> None:
+    while (answer := input(f"Do you want to perform this {kind}? [yes/no] ").strip()) != "yes":
         if answer in ("no", ""):
-            text = f"confirmation declined, not proceeding with the {operation.kind}"
-            raise EngineError(text)
-        if answer == "details":
-            details = Difference(preview=True, write=_write)
-            for event in operation.seen:
-                details.handle(event)
+            raise EngineError(f"confirmation declined, not proceeding with the {kind}")
 
 
 HANDLERS: dict[str, Callable[[Workplace, Command], int]] = {

@@ -1,13 +1,10 @@
-"""What commands print besides sentences: JSON documents, tables and how long ago something was."""
+"""What commands print besides sentences: JSON documents and tables."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
-
-UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 
 
 def print_json(value: Any, *, indent: int = 2, sort: bool = False) -> None:
@@ -21,12 +18,3 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, indent: i
     for line in (head, *rows):
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
         print(" " * indent + "  ".join(cells).rstrip())
-
-
-def time_ago(moment: datetime) -> str:
-    """Say how long ago a moment was, in its largest unit."""
-    seconds = int((datetime.now(UTC) - moment).total_seconds())
-    for unit, length in UNITS.items():
-        if count := seconds // length:
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "now"

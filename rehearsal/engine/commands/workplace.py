@@ -12,7 +12,7 @@ from typing import Any
 from rehearsal.engine.argv import Command
 from rehearsal.engine.backend import Backend, Store, write_atomically
 from rehearsal.engine.config import StackConfig
-from rehearsal.engine.errors import EngineError, LoginError, not_supported
+from rehearsal.engine.errors import EngineError, LoginError, StackNotFoundError, not_supported
 from rehearsal.engine.project import (
     Project,
     bare_stack_name,
@@ -40,24 +40,14 @@ class Workplace:
 
     @cached_property
     def backend(self) -> Backend:
-        """The back end in force: the environment's, the project's, or that of the last login."""
+        """The back end in force: the environment's or that of the last login."""
         url = self.environ.get("PULUMI_BACKEND_URL")
-        if not url and self.in_project:
-            url = self.project.backend_url
         credentials = pulumi_home(self.environ) / "credentials.json"
         if not url and credentials.is_file():
             url = json.loads(credentials.read_bytes()).get("current")
         if not url:
             raise LoginError("nobody is logged in; set PULUMI_BACKEND_URL=file://<folder>")
         return Backend(url)
-
-    @property
-    def in_project(self) -> bool:
-        """Whether the working folder belongs to a project."""
-        try:
-            return bool(self.project)
-        except EngineError:
-            return False
 
     @cached_property
     def stack(self) -> str:
@@ -78,13 +68,24 @@ class Workplace:
             name = selection(self.project, self.environ)[1].get(self.backend.url)
         return name and name.split("/")[-1]
 
-    def select(self, name: str | None) -> None:
+    def select(self, store: Store | None) -> None:
         """Remember the stack, or forget it."""
         file, stacks = selection(self.project, self.environ)
         stacks.pop(self.backend.url, None)
-        if name is not None:
-            stacks[self.backend.url] = self.named(name).full_name
+        if store is not None:
+            stacks[self.backend.url] = store.full_name
         write_atomically(file, {"stacks": stacks})
+
+    def given_name(self) -> str:
+        """Return the name given as an argument or by `--stack`.
+
+        Raises:
+            StackNotFoundError: neither was given.
+        """
+        given = (*self.command.arguments, self.command.text("stack"))[0]
+        if not given:
+            raise StackNotFoundError("no stack selected; specify a stack name with --stack")
+        return given
 
     def named(self, name: str) -> Store:
         """Return the files of one of the project's stacks."""
@@ -95,13 +96,16 @@ class Workplace:
         """The files of the stack, which must exist."""
         return self.named(self.stack).require()
 
+    def chosen(self) -> Store:
+        """Return the stack that an argument names, or else the one in force."""
+        if self.command.arguments:
+            self.store = self.named(self.command.arguments[0]).require()
+        return self.store
+
     @cached_property
     def config(self) -> StackConfig:
-        """The settings file of the stack, or the one `--config-file` names."""
-        given, folder = self.command.text("config-file"), self.project.config_folder
-        names = [f"Pulumi.{self.store.stack}.{end}" for end in ("yaml", "yml", "json")]
-        file = next((folder / name for name in names if (folder / name).is_file()), None)
-        file = self.folder / given if given else file or folder / names[0]
+        """The settings file of the stack."""
+        file = self.project.file.with_name(f"Pulumi.{self.store.stack}.yaml")
         return StackConfig(file, self.project.name)
 
     @cached_property
@@ -152,7 +156,7 @@ class Workplace:
             raise EngineError(text) from err
         self.save(Deployment(), self.crypter)
         if select:
-            self.select(store.stack)
+            self.select(store)
         print(f"Created stack '{store.stack}'", file=sys.stderr)
 
     @property

@@ -24,15 +24,9 @@ ALLOWANCES: tuple[Allowance, ...] = (
     ),
     Allowance(
         scenario="identity",
-        place=r"/commands\[5\]/stderr\[0\]",
+        place=r"/commands\[2\]/stderr\[0\]",
         official=r"error: backends of this type .* do not support organizations",
         ours=r"error: `pulumi org` is not supported .*",
         reason="both refuse with exit code 1; ours says that it is the engine's limit",
-    ),
-    Allowance(
-        scenario="preview_json",
-        place=r"/commands\[\d\]/stdout/steps\[\d\]/newState/(dependencies|propertyDependencies)",
-        ours="None",
-        reason="the document is made of the events, whose states tell no dependencies",
     ),
 )

@@ -125,10 +125,6 @@ class _Runner:
         shown: dict[str, Any] = {}
         if step.capture is Capture.JSON and done.exit_code == 0:
             shown["stdout"] = self.normaliser.value(json.loads(done.stdout))
-            if "steps" in shown["stdout"]:
-                # Whether an old state is marked for deletion when it is printed is a race.
-                for told in shown["stdout"]["steps"]:
-                    told.get("oldState", {}).pop("delete", None)
         elif step.capture is Capture.TEXT:
             shown["stdout"] = self.normaliser.lines(done.stdout)
         if step.capture is not Capture.NOTHING and done.stderr.strip():

@@ -31,16 +31,12 @@ PENDING = {
         "type": "test:index:Thing",
     },
 }
-SECRET_PAIR = """
-a = Thing("a", value=Output.secret("x"), plain=1)
-b = Thing("b", value=a.name)
-"""
 THING = 'a = Thing("a", value=1)\nexport("shout", a.shout)'
 
 SCENARIOS = (
     Scenario(
         name="stack_commands",
-        story="Stacks are made, listed, selected, renamed, removed; a double name is refused.",
+        story="Stacks are made, listed, selected, removed; a double name is refused.",
         seeded=False,
         steps=(
             quiet("stack", "init", "dev", stack=False),
@@ -50,8 +46,6 @@ SCENARIOS = (
             json_of("stack", "ls", "--json", stack=False),
             quiet("stack", "select", "dev", stack=False),
             text("stack", "rm", "other", "--yes", stack=False),
-            text("stack", "rename", "third"),
-            json_of("stack", "ls", "--json", stack=False),
         ),
     ),
     Scenario(
@@ -181,21 +175,7 @@ SCENARIOS = (
         steps=(
             text("version", stack=False),
             json_of("plugin", "ls", "--json", stack=False),
-            quiet("stack", "tag", "set", "owner", "ml"),
-            text("stack", "tag", "get", "owner"),
-            quiet("stack", "tag", "rm", "owner"),
             quiet("org", "get-default", stack=False),
-        ),
-    ),
-    Scenario(
-        name="preview_json",
-        story="preview --json prints one document of steps.",
-        steps=(
-            program(SECRET_PAIR),
-            json_of("preview", "--json"),
-            up(),
-            program(SECRET_PAIR.replace("plain=1", "plain=2, fixed=1")),
-            json_of("preview", "--json"),
         ),
     ),
 )

@@ -13,15 +13,11 @@ AUTOMATION = [
     "--non-interactive stack init N --secrets-provider passphrase --no-select",
     "--non-interactive stack rm --yes --force --preserve-config N",
     "--non-interactive stack ls --json --all",
-    "--non-interactive stack rename NEW --stack OLD",
     "--non-interactive config get --path KEY --json --stack N",
     "--non-interactive config --show-secrets --json --stack N",
     "--non-interactive config set --path KEY --secret --stack N --non-interactive -- -VALUE",
     "--non-interactive config set-all --stack N --path --secret a=b --plaintext c=d",
     "--non-interactive config rm KEY --stack N --path",
-    "--non-interactive config rm-all --stack N --path K L",
-    "--non-interactive stack tag set K V --stack N",
-    "--non-interactive stack tag ls --json --stack N",
     "--non-interactive whoami --json",
     "--non-interactive plugin ls --json",
     "--non-interactive install --no-plugins --no-dependencies",
@@ -30,14 +26,13 @@ AUTOMATION = [
     "--non-interactive stack output --json --show-secrets --stack N",
     "--non-interactive stack history --json --show-secrets --page-size 1 --page 1 --stack N",
     "--non-interactive cancel --yes --stack N",
-    "--non-interactive up --yes --skip-preview --message m --expect-no-changes --diff --replace u "
-    "--target t --target=v --target-dependents --parallel 4 --color never --debug "
-    "--suppress-outputs --suppress-progress --continue-on-error --refresh --run-program=true "
-    "--client=127.0.0.1:1 --exec-kind auto.inline --event-log tcp://127.0.0.1:1 --stack N",
-    "--non-interactive preview --message m --run-program=false --client=127.0.0.1:1 "
-    "--exec-kind auto.local --json --event-log X --stack N",
-    "--non-interactive refresh --preview-only --clear-pending-creates --stack N",
-    "--non-interactive destroy --skip-preview --yes --exclude-protected --stack N",
+    "--non-interactive up --yes --skip-preview --message m --expect-no-changes --replace u "
+    "--parallel 4 --color never --refresh --client=127.0.0.1:1 --exec-kind auto.inline "
+    "--event-log tcp://127.0.0.1:1 --stack N",
+    "--non-interactive preview --message m --client=127.0.0.1:1 --exec-kind auto.local "
+    "--event-log X --stack N",
+    "--non-interactive refresh --preview-only --stack N",
+    "--non-interactive destroy --skip-preview --yes --stack N",
 ]
 
 
@@ -65,20 +60,15 @@ def test_values_after_two_dashes_are_never_flags() -> None:
 
 
 def test_repeated_joined_and_optional_flags_are_understood() -> None:
-    command = parse(["up", "-yf", "-t", "a", "-tb", "--target=c", "-r", "-p=3"])
+    command = parse(["up", "-yf", "--replace", "a", "--replace=b", "-mc", "-r", "-p=3"])
 
-    assert command.all("target") == ("a", "b", "c")
+    assert command.all("replace") == ("a", "b")
+    assert command.text("message") == "c"
     assert command.on("yes")
     assert command.on("skip-preview")
     assert command.on("refresh")
     assert command.text("parallel") == "3"
     assert not parse(["up", "--refresh=false"]).on("refresh")
-
-
-def test_aliases_lead_to_the_same_command() -> None:
-    assert parse(["update"]).name == "up"
-    assert parse(["stack", "list"]).name == "stack ls"
-    assert parse(["pre"]).name == "preview"
 
 
 @pytest.mark.parametrize(
@@ -94,6 +84,15 @@ def test_aliases_lead_to_the_same_command() -> None:
         ("preview --exclude u", "--exclude of `pulumi preview` is not supported"),
         ("preview --remote", "--remote of `pulumi preview` is not supported"),
         ("up --tracing=t", "--tracing of `pulumi up` is not supported"),
+        ("up --target u", "--target of `pulumi up` is not supported"),
+        ("up -t u", "--target of `pulumi up` is not supported"),
+        ("preview --json", "--json of `pulumi preview` is not supported"),
+        ("preview --diff", "--diff of `pulumi preview` is not supported"),
+        ("-v 9 up", "--verbose of `pulumi` is not supported"),
+        ("update", "`pulumi update` is not supported"),
+        ("stack rename new", "`pulumi stack rename` is not supported"),
+        ("stack tag ls", "`pulumi stack tag` is not supported"),
+        ("config rm-all a", "`pulumi config rm-all` is not supported"),
         ("import a b c", "`pulumi import` is not supported by the rehearsal engine, use the off"),
         ("org get-default", "`pulumi org` is not supported"),
         ("config env ls", "`pulumi config env` is not supported"),

@@ -107,7 +107,6 @@ def test_history_is_told_newest_first_with_a_copy_of_every_state(
 
 
 def test_removed_stack_leaves_its_last_state_and_backups_only(store: Store, tmp_path: Path) -> None:
-    store.write_tags({"a": "b"})
     store.record(an_entry("one"))
 
     store.remove()
@@ -116,18 +115,6 @@ def test_removed_stack_leaves_its_last_state_and_backups_only(store: Store, tmp_
     assert left == ["backups", "meta.yaml", "stacks"]
     assert not store.file.exists()
     assert store.file.with_name("dev.json.bak").exists()
-    assert store.tags() == {}
-
-
-def test_moved_stack_keeps_its_history_and_tags(store: Store) -> None:
-    store.write_tags({"a": "b"})
-    store.record(an_entry("one"))
-    other = Store(store.backend, "p5", "new")
-
-    store.move(other, LATEST)
-
-    assert not store.file.exists()
-    assert (other.tags(), [e["message"] for e in other.history()]) == ({"a": "b"}, ["one"])
 
 
 def test_back_end_of_another_kind_absent_folder_and_old_layout_are_refused(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from rehearsal.engine.display import Difference, Progress, display_type, short_difference
+from rehearsal.engine.display import Progress, display_type, output_lines, short_difference
+from rehearsal.engine.values import SECRET_SIGNATURE, SIGNATURE_KEY, UNKNOWN_TEXT
 
 STACK = "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev"
 CHILD = "urn:pulumi:dev::p::my:index:C$aws:s3/bucket:Bucket::child"
@@ -20,12 +21,14 @@ def a_state(urn: str, **members: Any) -> Event:
     return {**state, "id": "", "parent": parent, "inputs": {}, "outputs": {}, **members}
 
 
-def a_step(op: str, urn: str, *, old: Event | None = None, new: Event | None = None) -> Event:
+def a_step(
+    op: str, urn: str, *, old: Event | None = None, new: Event | None = None, **rest: Any
+) -> Event:
     state = new or old or a_state(urn)
     if op == "create":
         new = new or state
     type_ = state["type"]
-    return {"op": op, "urn": urn, "type": type_, "old": old, "new": new, "detailedDiff": None}
+    return {"op": op, "urn": urn, "type": type_, "old": old, "new": new, **rest}
 
 
 def told(op: str, urn: str, **states: Any) -> list[Event]:
@@ -60,11 +63,11 @@ def test_preview_tells_each_change_once_and_sums_up() -> None:
     lines = shown([*events, *an_end({"create": 2})], preview=True)
 
     assert lines == [
-        " +  pulumi:pulumi:Stack p-dev create ",
-        " +  aws:s3:Bucket child create ",
-        " +  pulumi:pulumi:Stack p-dev create ",
+        " +  pulumi:pulumi:Stack p-dev create",
+        " +  aws:s3:Bucket child create",
+        " +  pulumi:pulumi:Stack p-dev create",
         "Outputs:",
-        '    name: "x"',
+        '  + name: "x"',
         "",
         "Resources:",
         "    + 2 to create",
@@ -77,17 +80,17 @@ def test_update_tells_begin_and_end_of_each_step_with_its_time() -> None:
     same = a_state(STACK)
     events = [
         *told("same", STACK, old=same, new=same),
-        *told("update", CHILD, old=old, new=new),
+        *told("update", CHILD, old=old, new=new, diffs=["a", "b"]),
         *an_end({"same": 1, "update": 1}, seconds=65),
     ]
 
     lines = shown(events)
 
     assert lines == [
-        "    pulumi:pulumi:Stack p-dev running ",
-        " ~  aws:s3:Bucket child updating (0s) [diff: +c-b~a]",
-        " ~  aws:s3:Bucket child updated (0.00s) [diff: +c-b~a]",
-        "    pulumi:pulumi:Stack p-dev  ",
+        "    pulumi:pulumi:Stack p-dev running",
+        " ~  aws:s3:Bucket child updating [diff: ~a,~b]",
+        " ~  aws:s3:Bucket child updated (0.00s) [diff: ~a,~b]",
+        "    pulumi:pulumi:Stack p-dev",
         "Resources:",
         "    ~ 1 updated",
         "    1 unchanged",
@@ -140,11 +143,10 @@ def test_message_before_the_stack_is_known_belongs_to_the_stack() -> None:
     assert "  pulumi:pulumi:Stack (p-dev):" in lines
 
 
-def test_kinds_of_change_are_counted_together_and_outputs_can_be_kept_back() -> None:
-    new = a_state(STACK, outputs={"name": "x"})
+def test_kinds_of_change_are_counted_together() -> None:
     end = an_end({"create": 1, "delete": 2, "replace": 1, "same": 3, "read": 4})
 
-    lines = shown([*told("create", STACK, new=new), *end], preview=True, show_outputs=False)
+    lines = shown([*told("create", STACK), *end], preview=True)
 
     assert lines[2:] == [
         "Resources:",
@@ -160,10 +162,24 @@ def test_colours_come_only_when_asked_for() -> None:
     assert "\x1b[32m" in shown(told("create", STACK), color=True)[0]
 
 
-def test_protection_alone_is_a_difference_worth_a_line() -> None:
-    old, new = a_state(CHILD, protect=True), a_state(CHILD)
+def test_properties_that_differ_are_named_with_what_happens_to_them() -> None:
+    step = a_step("update", CHILD)
+    kinds = {"a.b": "add", "c": "delete-replace", "d[0]": "update"}
+    detailed = {path: {"diffKind": kind, "inputDiff": True} for path, kind in kinds.items()}
 
-    assert short_difference(a_step("same", CHILD, old=old, new=new)) == "diff: ~protect"
+    assert short_difference({**step, "detailedDiff": detailed}) == "diff: +a.b,-c,~d[0]"
+    assert short_difference({**step, "diffs": ["b", "a"]}) == "diff: ~a,~b"
+
+
+def test_outputs_are_shown_without_what_they_hide() -> None:
+    hidden = {SIGNATURE_KEY: SECRET_SIGNATURE, "ciphertext": "x"}
+    old = a_state(STACK, outputs={"gone": 1, "same": [1], "text": "a"})
+    new = a_state(STACK, outputs={"same": [1], "text": UNKNOWN_TEXT, "s": {"in": hidden}})
+    metadata = {"old": old, "new": new}
+
+    changes = ["  - gone: 1", '  + s: {"in": "[secret]"}', '  ~ text: "[unknown]"']
+    assert output_lines(metadata, preview=True) == changes
+    assert output_lines(metadata, preview=False) == [*changes[:2], "    same: [1]", changes[2]]
 
 
 @pytest.mark.parametrize(
@@ -179,46 +195,3 @@ def test_protection_alone_is_a_difference_worth_a_line() -> None:
 )
 def test_types_are_shown_without_the_file_they_come_from(type_: str, name: str) -> None:
     assert display_type(f"urn:pulumi:dev::p::{type_}::n") == name
-
-
-def test_difference_shows_changed_resources_below_their_parents() -> None:
-    lines: list[str] = []
-    display = Difference(preview=True, write=lines.append)
-    same = a_state(STACK, outputs={"o": 1})
-    changed = a_state(STACK, outputs={"o": 2})
-    old = a_state(CHILD, id="i", inputs={"a": "2"}, provider="p::1")
-    new = a_state(CHILD, id="i", inputs={"a": "3"}, provider="p::2")
-    events = [
-        told("same", STACK, old=same, new=same)[0],
-        *told("create", DEFAULT),
-        *told("update", CHILD, old=old, new=new),
-        *told("delete", CHILD.replace("::child", "::gone"), old={**old, "provider": ""}),
-        told("same", STACK, old=same, new=changed)[1],
-        a_message("careful", "warning"),
-        *an_end({"update": 1, "delete": 1, "same": 1}),
-    ]
-
-    for event in events:
-        display.handle(event)
-
-    assert lines == [
-        "  pulumi:pulumi:Stack: (same)",
-        f"    [urn={STACK}]",
-        "    ~ aws:s3/bucket:Bucket: (update)",
-        "        [id=i]",
-        f"        [urn={CHILD}]",
-        "        [provider=p::1 => p::2]",
-        '      ~ a: "2" => "3"',
-        "    - aws:s3/bucket:Bucket: (delete)",
-        "        [id=i]",
-        f"        [urn={CHILD.replace('::child', '::gone')}]",
-        '        a: "2"',
-        "    --outputs:--",
-        "  ~ o: 1 => 2",
-        "warning: careful",
-        "Resources:",
-        "    ~ 1 to update",
-        "    - 1 to delete",
-        "    2 changes. 1 unchanged",
-        "",
-    ]

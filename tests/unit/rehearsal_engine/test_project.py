@@ -12,7 +12,7 @@ from rehearsal.engine.project import bare_stack_name, find_project
 
 def test_project_is_found_upward_with_its_program(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text(
-        "name: p5\ndescription: d\nmain: code\nstackConfigDir: conf\n"
+        "name: p5\ndescription: d\nmain: code\n"
         "runtime:\n  name: python\n  options:\n    virtualenv: .venv\n"
     )
     (tmp_path / "code/deep").mkdir(parents=True)
@@ -20,15 +20,7 @@ def test_project_is_found_upward_with_its_program(tmp_path: Path) -> None:
     project = find_project(tmp_path / "code/deep")
 
     assert (project.name, dict(project.runtime_options)) == ("p5", {"virtualenv": ".venv"})
-    assert project.program() == (tmp_path / "code", ".")
-    assert project.config_folder == tmp_path / "conf"
-
-
-def test_main_may_be_a_file(tmp_path: Path) -> None:
-    (tmp_path / "Pulumi.yaml").write_text("name: p5\nruntime: python\nmain: app.py\n")
-    (tmp_path / "app.py").write_text("")
-
-    assert find_project(tmp_path).program() == (tmp_path, "app.py")
+    assert project.program_folder == tmp_path / "code"
 
 
 @pytest.mark.parametrize(
@@ -37,6 +29,8 @@ def test_main_may_be_a_file(tmp_path: Path) -> None:
         ("name: p\nruntime: nodejs\n", "runtime 'nodejs'.*allowed: python"),
         ("runtime: python\n", "lacks a `name`"),
         ("name: p\nruntime: python\nplugins: {}\n", "'plugins'.*not supported"),
+        ("name: p\nruntime: python\nmain: app.py\n", "main 'app.py'.*allowed: a folder"),
+        ("name: p\nruntime: python\nbackend: {}\n", "'backend'.*not supported"),
         ("name: p\nruntime: python\nconfig: {}\n", "'config'.*not supported"),
         ("- a\n", "must hold a mapping"),
         ("a: [\n", "not valid YAML"),
