@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 POLL_INTERVAL_VARIABLE = "GREENLIGHT_POLL_INTERVAL_SECONDS"
 DEFAULT_POLL_INTERVAL_SECONDS = 5.0
 ROOT_STACK = "pulumi:pulumi:Stack"
+# What Pulumi itself counts as internal: how it reaches a cloud, not what is in it.
+PROVIDERS = "pulumi:providers:"
+# `replace` is only the sum of the creation and the deletion told before and after it.
+UNTOLD = QUIET | {"replace"}
 DONE = {
     "create": "created",
     "update": "updated",
     "delete": "deleted",
     "create-replacement": "created",
     "delete-replaced": "deleted",
-    "replace": "replaced",
 }
 TRACE_HEAD = "Traceback (most recent call last):"
 SWAP_STORY = "swap of endpoint "
@@ -116,7 +119,9 @@ class Progress:
     def _finish(self, metadata: Any) -> None:
         self._note_endpoint(metadata)
         op = metadata.op.value
-        if metadata.type == ROOT_STACK or op in QUIET or "discard" in op:
+        if metadata.type == ROOT_STACK or metadata.type.startswith(PROVIDERS):
+            return
+        if op in UNTOLD or "discard" in op:
             return
         short = metadata.type.rpartition(":")[2]
         done = DONE.get(op, op)

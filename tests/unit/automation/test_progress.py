@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pulumi.automation.events import EngineEvent
 
 from automation.endpoint import state_from
@@ -53,6 +54,18 @@ def test_only_what_changed_is_told() -> None:
         listener.progress.take_event(a_step("resOutputsEvent", op, "aws:s3/bucket:Bucket", op))
 
     assert listener.texts() == ["created Bucket create", "deleted Bucket delete-replaced"]
+
+
+@pytest.mark.parametrize(
+    ("op", "type_"),
+    [("update", "pulumi:providers:aws"), ("replace", "aws:sagemaker/model:Model")],
+)
+def test_what_only_the_engine_counts_is_not_told(op: str, type_: str) -> None:
+    listener = Listener()
+
+    listener.progress.take_event(a_step("resOutputsEvent", op, type_, "anything"))
+
+    assert listener.texts() == []
 
 
 def test_steps_are_kept_for_the_hazards() -> None:
