@@ -46,23 +46,20 @@ COMMANDS = {
 }
 GROUPS = {"", *(name.split(" ")[0] for name in COMMANDS if " " in name)}
 # What the official CLI has besides: refused by name, where anything else is unknown.
-_REFUSED_COMMANDS = """about ai api console convert deployment do down env gen-completion import
-    insights logout logs neo new org package policy pre project schema template update watch
-    config_cp config_env config_refresh config_rm-all plugin_install plugin_rm plugin_run
-    stack_change-secrets-provider stack_drift stack_graph stack_migrate stack_rename stack_schedule
-    stack_tag stack_unselect stack_webhook state_edit state_get state_move state_protect
-    state_rename state_repair state_taint state_untaint state_upgrade"""
-_REFUSED_FLAGS = """attach-debugger clear-pending-creates c,config cloud-url config-file config-path
-    continue-on-error copy-config-from create d,debug default-org diff disable-integrity-checking
-    e,emoji x,exclude exclude-dependents exclude-protected exec-agent full-dates
-    Q,fully-qualify-stack-names ignore-protect import-file insecure interactive j,json l,local
-    logflow logtostderr memprofilerate neo oidc-token open o,organization otel-traces output
-    override-env plan policy-pack policy-pack-config profiling project raw reinstall remote remove
-    remove-backups run-program save-plan secrets-provider shell show-config show-full-output
-    i,show-ids show-name show-policy-remediations show-reads show-replacement-steps show-sames
-    show-secrets skip-config-validation skip-plugin-pre-install strict suppress-outputs
-    suppress-permalink suppress-progress tag t,target target-dependents target-replace teams tracing
-    type urns use-language-version-tools v,verbose version"""
+_REFUSED_COMMANDS = """about ai api console convert deployment do down env import insights logout
+    logs new org package policy pre project schema template update watch config_cp config_env
+    config_refresh config_rm-all plugin_install plugin_rm plugin_run stack_change-secrets-provider
+    stack_graph stack_migrate stack_rename stack_tag stack_unselect state_edit state_get state_move
+    state_protect state_rename state_repair state_taint state_untaint state_upgrade"""
+_REFUSED_FLAGS = """attach-debugger clear-pending-creates c,config config-file config-path
+    continue-on-error copy-config-from create d,debug diff disable-integrity-checking e,emoji
+    x,exclude exclude-dependents exclude-protected Q,fully-qualify-stack-names import-file j,json
+    l,local logflow logtostderr open o,organization otel-traces output plan policy-pack
+    policy-pack-config profiling project raw reinstall remote remove remove-backups run-program
+    save-plan secrets-provider shell show-config show-full-output i,show-ids show-name show-reads
+    show-replacement-steps show-sames show-secrets suppress-outputs suppress-permalink
+    suppress-progress tag t,target target-dependents target-replace tracing type urns
+    use-language-version-tools v,verbose version"""
 REFUSED_COMMANDS = frozenset(word.replace("_", " ") for word in _REFUSED_COMMANDS.split())
 
 
@@ -142,7 +139,8 @@ def _longer_name(name: str, word: str) -> str:
 
 def _take_flag(command: Command, word: str, queue: list[str]) -> None:
     long = word.startswith("--")
-    key, attached, value = word.partition("=") if long else (word[:2], word[2:3], word[2:])
+    short = (word[:2], word[2:], word[2:].removeprefix("="))
+    key, attached, value = word.partition("=") if long else short
     table = _table(f"{_GLOBAL} {COMMANDS.get(command.name, '')}")
     if key not in table and key in (refused := _table(_REFUSED_FLAGS)):
         where = f"pulumi {command.name}".rstrip()
@@ -150,16 +148,10 @@ def _take_flag(command: Command, word: str, queue: list[str]) -> None:
     if key not in table:
         raise EngineError(f"unknown {'' if long else 'shorthand '}flag: {key}")
     name, form = table[key]
-    takes_value = form in ("=", "=*")
-    if not long and attached not in ("", "=") and not takes_value:
-        # Short switches may be written together: -yf.
-        queue.insert(0, f"-{value}")
-        attached = ""
-    if takes_value and not attached:
+    if form in ("=", "=*") and not attached:
         if not queue:
             raise EngineError(f"flag needs an argument: {key}")
         attached, value = "=", queue.pop(0)
-    value = value if long else value.removeprefix("=")
     if form == "=*":
         command.flags.setdefault(name, []).append(value)
     else:

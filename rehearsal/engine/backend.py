@@ -112,11 +112,10 @@ class Store:
 
     def record(self, entry: Mapping[str, Any]) -> None:
         """Append an operation to the history with a copy of its state, and back the state up."""
-        now = time.time_ns()
+        now, state = time.time_ns(), self.file.read_text(encoding="utf-8")
         write_atomically(self._history / f"{self.stack}-{now}.history.json", entry)
-        self._backups.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.file, self._history / f"{self.stack}-{now}.checkpoint.json")
-        shutil.copyfile(self.file, self._backups / f"{self.stack}.{now}.json")
+        write_atomically(self._history / f"{self.stack}-{now}.checkpoint.json", state)
+        write_atomically(self._backups / f"{self.stack}.{now}.json", state)
 
     def history(self) -> list[dict[str, Any]]:
         """Return the operations, newest first."""
@@ -172,11 +171,9 @@ def check_version(document: Mapping[str, Any], place: str) -> None:
     Raises:
         EngineError: what was found and what is known.
     """
-    if document.get("version") != SCHEMA_VERSION:
-        raise EngineError(
-            f"the state in {place} has version {document.get('version')!r}; the rehearsal engine "
-            f"knows version {SCHEMA_VERSION}, use the official CLI"
-        )
+    version = document.get("version")
+    if version != SCHEMA_VERSION:
+        raise EngineError(f"{place} has version {version!r}; the only one known is version 3")
 
 
 def check_magic(deployment: Mapping[str, Any], place: str) -> None:
@@ -188,7 +185,4 @@ def check_magic(deployment: Mapping[str, Any], place: str) -> None:
     manifest = deployment.get("manifest") or {}
     version, given = manifest.get("version", ""), manifest.get("magic", "")
     if (version or given) and given != magic(version):
-        raise EngineError(
-            f"the state in {place} was tampered with: its manifest's magic {given!r} is not that "
-            f"of version {version!r}"
-        )
+        raise EngineError(f"{place} was tampered with: magic {given!r} is not {version!r}'s")

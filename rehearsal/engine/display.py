@@ -12,15 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from rehearsal.engine.urn import STACK_TYPE, is_default_provider
-from rehearsal.engine.values import (
-    ARCHIVE_SIGNATURE,
-    ASSET_SIGNATURE,
-    REFERENCE_SIGNATURE,
-    SECRET_SIGNATURE,
-    SIGNATURE_KEY,
-    UNKNOWN_TEXTS,
-)
+from rehearsal.engine.urn import STACK_TYPE, is_default_provider, is_stack, name_of, type_of
+from rehearsal.engine.values import SECRET_SIGNATURE, SIGNATURE_KEY, UNKNOWN_TEXTS
 
 Event = dict[str, Any]
 SYMBOLS = {
@@ -31,37 +24,11 @@ SYMBOLS = {
     "create-replacement": "++",
     "delete-replaced": "--",
     "refresh": "~",
-    "discard": "<",
     "import": "=",
-    "import-replacement": "=>",
 }
 COLORS = {"+": "32", "~": "33", "-": "31", "+-": "35", "++": "32", "--": "31"}
-QUIET = ("read", "read-replacement", "discard-replaced")
 RED, YELLOW, HEAD, BLUE = "31", "33", "1;35", "94"
-WORDS = {
-    SECRET_SIGNATURE: "[secret]",
-    ASSET_SIGNATURE: "[asset]",
-    ARCHIVE_SIGNATURE: "[archive]",
-    REFERENCE_SIGNATURE: "[resource]",
-}
-
-
-@dataclass(kw_only=True)
-class _Row:
-    urn: str
-    metadata: Event = field(default_factory=lambda: {"op": "same"})
-    hidden: bool = True
-    failed: bool = False
-    started: float = 0.0
-    done_ops: dict[str, float] = field(default_factory=dict)
-    messages: list[Event] = field(default_factory=list)
-
-    @property
-    def op(self) -> str:
-        return str(self.metadata["op"])
-
-    def count(self, severity: str) -> int:
-        return sum(message["severity"].startswith(severity) for message in self.messages)
+QUIET = ("read", "read-replacement", "discard-replaced")
 
 
 @dataclass(kw_only=True)
@@ -72,10 +39,10 @@ class Progress:
     preview: bool
     color: bool = False
     write: Callable[[str], None] = print
-    _rows: dict[str, _Row] = field(default_factory=dict)
+    # By URN: the operation that was begun and when, and what was said.
+    _begun: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _messages: dict[str, list[Event]] = field(default_factory=dict)
     _outputs: Event | None = None
-    _stack_urn: str = ""
-    _over: bool = False
 
     def paint(self, text: str, color: str) -> str:
         """Colour a text if colours are wanted."""
@@ -83,87 +50,53 @@ class Progress:
 
     def handle(self, event: Event) -> None:
         """Take one event."""
-        for kind in ("resourcePreEvent", "resOutputsEvent", "resOpFailedEvent"):
-            if kind in event:
-                self._resource(kind, event[kind]["metadata"])
         if "diagnosticEvent" in event:
             self._message(event["diagnosticEvent"])
         if "summaryEvent" in event:
             self._finish(event["summaryEvent"])
+        for kind in ("resourcePreEvent", "resOutputsEvent", "resOpFailedEvent"):
+            metadata = event.get(kind, {}).get("metadata")
+            if metadata and not (is_default_provider(metadata["urn"]) or metadata["op"] in QUIET):
+                self._step(kind, metadata)
 
-    def _resource(self, kind: str, metadata: Event) -> None:
-        if is_default_provider(metadata["urn"]) or metadata["op"] in QUIET:
-            return
-        is_stack = metadata["type"] == STACK_TYPE
-        if is_stack and not self._stack_urn:
-            self._stack_urn = metadata["urn"]
-            early = self._rows.pop("", _Row(urn=metadata["urn"]))
-            early.urn = metadata["urn"]
-            self._rows[early.urn] = early
-        row = self._row(metadata["urn"])
-        row.hidden = row.hidden and metadata["op"] == "same" and not is_stack
-        was, row.metadata = row.op, metadata
-        row.failed = row.failed or kind == "resOpFailedEvent"
+    def _step(self, kind: str, metadata: Event) -> None:
+        urn, op, whole = metadata["urn"], metadata["op"], is_stack(metadata["urn"])
+        verb, _, rest = op.partition("-")
         if kind == "resourcePreEvent":
-            row.started = time.monotonic()
-        elif kind == "resOutputsEvent":
-            row.done_ops[metadata["op"]] = time.monotonic() - row.started
-            self._outputs = metadata if is_stack and metadata.get("new") else self._outputs
-            custom = (metadata.get("new") or metadata.get("old") or {}).get("custom")
-            if was != "refresh" and (self.preview or metadata["op"] == "same" or not custom):
+            self._begun[urn] = op, time.monotonic()
+            status = op.replace("-", " ") if self.preview else f"{verb.removesuffix('e')}ing {rest}"
+            if op == "same":
+                status = "running"
+            if op == "same" and not whole:
                 return
-        self._print(row)
+        elif kind == "resOpFailedEvent":
+            status = f"**{verb.removesuffix('e')}ing {rest}".rstrip() + " failed**"
+        else:
+            self._outputs = metadata if whole and metadata.get("new") else self._outputs
+            begun, start = self._begun.get(urn, (op, time.monotonic()))
+            component = not (metadata.get("new") or metadata.get("old") or {}).get("custom")
+            if begun != "refresh" and (self.preview or op == "same" or component):
+                return
+            status = "unchanged" if op == "same" else f"{past(verb)} {rest}".rstrip()
+            status += f" ({time.monotonic() - start:.2f}s)"
+        self._print(urn, op, status.rstrip(), short_difference(metadata))
 
-    def _row(self, urn: str) -> _Row:
-        return self._rows.setdefault(urn or self._stack_urn, _Row(urn=urn or self._stack_urn))
+    def _print(self, urn: str, op: str, status: str, about: str) -> None:
+        symbol = SYMBOLS.get(op, "")
+        color = RED if status.startswith("**") else COLORS.get(symbol, "")
+        label = f" {self.paint(f'{symbol:<2}', color)} {' '.join(self._names(urn))}"
+        self.write(f"{label} {self.paint(status, color)} {about}".rstrip())
+
+    def _names(self, urn: str) -> tuple[str, str]:
+        return (display_type(urn), name_of(urn)) if urn else (STACK_TYPE, self.stack_name)
 
     def _message(self, payload: Event) -> None:
+        urn = payload.get("urn", "")
+        urn = "" if urn and is_stack(urn) else urn
         if payload["severity"] != "debug":
-            row = self._row(payload.get("urn", ""))
-            row.messages.append(payload)
-            row.hidden = False
-            self._print(row)
-
-    def _print(self, row: _Row) -> None:
-        if not row.hidden:
-            symbol = SYMBOLS.get(row.op, "")
-            label = self.paint(f" {symbol:<2}", COLORS.get(symbol, ""))
-            line = f"{label} {' '.join(self._names(row))} {self._status(row)} {self._info(row)}"
-            self.write(line.rstrip())
-
-    def _names(self, row: _Row) -> tuple[str, str]:
-        if not row.urn:
-            return STACK_TYPE, self.stack_name
-        return display_type(row.urn), row.urn.split("::", 3)[3]
-
-    def _status(self, row: _Row) -> str:
-        color = COLORS.get(SYMBOLS.get(row.op, ""), "")
-        is_stack = row.urn == self._stack_urn
-        ended = self._over or row.failed or (not is_stack and row.op in row.done_ops)
-        if row.op == "same":
-            return "running" if is_stack and row.urn and not ended else ""
-        if self.preview:
-            return self.paint(row.op.replace("-", " "), color)
-        verb, _, rest = row.op.partition("-")
-        running = f"{verb.removesuffix('e')}ing {rest}".rstrip()
-        if row.failed or row.count("error"):
-            return self.paint(f"**{running} failed**", RED)
-        if not ended:
-            return self.paint(running, color)
-        seconds = row.done_ops.get(row.op)
-        took = "" if seconds is None else f" ({seconds:.2f}s)"
-        return self.paint(f"{past(verb)} {rest}".rstrip() + took, color)
-
-    def _info(self, row: _Row) -> str:
-        difference = short_difference(row.metadata)
-        parts = [f"[{difference}]"] if difference else []
-        if self._over:
-            words = {"error": "error", "warning": "warning", "info": "message"}
-            counts = ((row.count(severity), word) for severity, word in words.items())
-            parts += [f"{count} {word}{'s' * (count > 1)}" for count, word in counts if count]
-        elif row.messages:
-            parts.append(self._text(row.messages[-1]).split("\n")[0])
-        return "; ".join(parts)
+            self._print(urn, "same", "", self._text(payload).split("\n")[0])
+            if not payload.get("ephemeral"):
+                self._messages.setdefault(urn, []).append(payload)
 
     def _text(self, payload: Event) -> str:
         severity, message = payload["severity"], str(payload["message"]).rstrip()
@@ -171,26 +104,15 @@ class Progress:
         return f"{self.paint(f'{severity}:', color)} {message}" if color else message
 
     def _finish(self, summary: Event) -> None:
-        rows = list(self._rows.values())
-        self._over = True
-        for row in rows:
-            unfinished = not row.failed and row.op not in row.done_ops
-            if unfinished or row.urn == self._stack_urn:
-                self._print(row)
-        told = [row for row in rows if any(not m.get("ephemeral") for m in row.messages)]
-        if told:
-            self.write(self.paint("Diagnostics:", HEAD))
-        for row in told:
-            self.write(self.paint("  {} ({}):".format(*self._names(row)), BLUE))
-            for message in row.messages:
-                for line in [] if message.get("ephemeral") else self._text(message).split("\n"):
-                    self.write(f"    {line}".rstrip())
-            self.write("")
+        lines = [self.paint("Diagnostics:", HEAD)] if self._messages else []
+        for urn, messages in self._messages.items():
+            lines.append(self.paint("  {} ({}):".format(*self._names(urn)), BLUE))
+            told = "\n".join(map(self._text, messages)).split("\n")
+            lines += [*(f"    {line}".rstrip() for line in told), ""]
         outputs = output_lines(self._outputs, preview=self.preview) if self._outputs else []
-        for line in [self.paint("Outputs:", HEAD), *outputs, ""] if outputs else []:
-            self.write(line)
-        errored = sum(row.count("error") > 0 for row in rows)
-        for line in summary_lines(summary, errored=errored, preview=self.preview):
+        lines += [self.paint("Outputs:", HEAD), *outputs, ""] if outputs else []
+        failed = [m for m in self._messages.values() if any(p["severity"] == "error" for p in m)]
+        for line in [*lines, *summary_lines(summary, errored=len(failed), preview=self.preview)]:
             self.write(line)
 
 
@@ -201,19 +123,19 @@ def past(verb: str) -> str:
 
 def display_type(urn: str) -> str:
     """Return a resource's type as people read it: `aws:s3:Bucket` for `aws:s3/bucket:Bucket`."""
-    type_ = urn.split("::", 3)[2].split("$")[-1]
-    package, module, name = (*type_.split(":"), "", "")[:3]
+    package, module, name = (*type_of(urn).split(":"), "", "")[:3]
     folder, _, file = module.rpartition("/")
-    return f"{package}:{folder}:{name}" if folder and file.lower() == name.lower() else type_
+    plain = not folder or file.lower() != name.lower()
+    return type_of(urn) if plain else f"{package}:{folder}:{name}"
 
 
 def short_difference(metadata: Event) -> str:
-    """Name the properties that differ: `diff: +added,-removed,~changed`."""
+    """Name the properties that differ: `[diff: +added,-removed,~changed]`."""
     changed = {key: {"diffKind": "update"} for key in metadata.get("diffs") or ()}
     detailed = metadata.get("detailedDiff") or changed
     signs = {"a": "+", "d": "-"}
     names = sorted(signs.get(how["diffKind"][0], "~") + path for path, how in detailed.items())
-    return f"diff: {','.join(names)}" if names else ""
+    return f"[diff: {','.join(names)}]" if names else ""
 
 
 def output_lines(metadata: Event, *, preview: bool) -> list[str]:
@@ -223,9 +145,9 @@ def output_lines(metadata: Event, *, preview: bool) -> list[str]:
     for key in sorted({**old, **new}):
         sign = "+" if key not in old else "-" if key not in new else "~"
         sign = " " if old.get(key) == new.get(key) else sign
-        value = new.get(key, old.get(key))
         if sign != " " or not preview:
-            lines.append(f"  {sign} {key}: {json.dumps(value, ensure_ascii=False)}")
+            value = json.dumps(new.get(key, old.get(key)), ensure_ascii=False)
+            lines.append(f"  {sign} {key}: {value}")
     return lines
 
 
@@ -233,9 +155,11 @@ def hide(value: Any) -> Any:
     """Replace signed objects, such as secrets, and unknown values by words that can be shown."""
     if isinstance(value, list):
         return [hide(item) for item in value]
+    if isinstance(value, dict) and SIGNATURE_KEY in value:
+        secret = value[SIGNATURE_KEY] == SECRET_SIGNATURE
+        return "[secret]" if secret else value.get("urn", "[asset]")
     if isinstance(value, dict):
-        word = WORDS.get(value.get(SIGNATURE_KEY, ""))
-        return {key: hide(item) for key, item in value.items()} if word is None else word
+        return {key: hide(item) for key, item in value.items()}
     return "[unknown]" if value in UNKNOWN_TEXTS else value
 
 

@@ -144,11 +144,9 @@ def resource_from_json(document: Mapping[str, Any], read_secret: SecretReader) -
         StateError: a member is missing, or is one that this engine would lose.
     """
     urn = document.get("urn")
-    unknown = sorted(set(document) - set(MEMBERS))
-    if unknown:
+    if unknown := sorted(set(document) - set(MEMBERS)):
         raise not_supported(f"the member {unknown[0]!r} of {urn}")
-    missing = sorted({"urn", "type"} - set(document))
-    if missing:
+    if missing := sorted({"urn", "type"} - set(document)):
         raise StateError(f"resource {urn} lacks the member {missing[0]!r}")
     members = {"custom": False, **{MEMBERS[key]: value for key, value in document.items()}}
     for name in ("inputs", "outputs"):
@@ -166,19 +164,17 @@ def deployment_to_json(
     secrets_provider: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Write a deployment with a fresh manifest and how its ciphertexts were made."""
-    manifest = {"time": now_rfc3339(), "magic": magic(VERSION), "version": VERSION}
-    document: dict[str, Any] = {"manifest": manifest}
-    if secrets_provider is not None:
-        document["secrets_providers"] = dict(secrets_provider)
-    if deployment.resources:
-        document["resources"] = [resource_to_json(r, write_secret) for r in deployment.resources]
-    if deployment.pending_operations:
-        document["pending_operations"] = [
+    document = {
+        "manifest": {"time": now_rfc3339(), "magic": magic(VERSION), "version": VERSION},
+        "secrets_providers": secrets_provider,
+        "resources": [resource_to_json(r, write_secret) for r in deployment.resources],
+        "pending_operations": [
             {"resource": resource_to_json(p.resource, write_secret), "type": p.type}
             for p in deployment.pending_operations
-        ]
-    document["metadata"] = deployment.metadata
-    return document
+        ],
+        "metadata": deployment.metadata,
+    }
+    return {key: value for key, value in document.items() if value or key == "metadata"}
 
 
 def deployment_from_json(
@@ -186,19 +182,13 @@ def deployment_from_json(
 ) -> Deployment:
     """Read a deployment; nothing at all reads as an empty one."""
     document = document or {}
+    resources = [resource_from_json(r, read_secret) for r in document.get("resources") or []]
     pending = [
-        PendingOperation(
-            resource=resource_from_json(item["resource"], read_secret), type=item["type"]
-        )
-        for item in document.get("pending_operations") or []
+        PendingOperation(resource=resource_from_json(p["resource"], read_secret), type=p["type"])
+        for p in document.get("pending_operations") or []
     ]
-    return Deployment(
-        resources=[
-            resource_from_json(item, read_secret) for item in document.get("resources") or []
-        ],
-        pending_operations=pending,
-        metadata=document.get("metadata") or {},
-    )
+    metadata = document.get("metadata") or {}
+    return Deployment(resources=resources, pending_operations=pending, metadata=metadata)
 
 
 def verify_deployment(deployment: Deployment) -> None:

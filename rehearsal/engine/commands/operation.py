@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
@@ -24,12 +24,13 @@ from rehearsal.engine.secrets import Crypter
 from rehearsal.engine.state import VERSION, Deployment, deployment_from_json, verify_deployment
 
 Kind = Literal["update", "refresh", "destroy"]
-# What the operation's preview is called, and its title while it runs.
-PLANS: dict[Kind, tuple[Any, str]] = {
-    "update": ("preview", "Updating"),
-    "refresh": ("preview-refresh", "Refreshing"),
-    "destroy": ("preview-destroy", "Destroying"),
+KINDS: dict[str, Kind] = {
+    "up": "update",
+    "preview": "update",
+    "refresh": "refresh",
+    "destroy": "destroy",
 }
+Save = Callable[[Deployment], None]
 THREADS_PER_CPU = 4
 
 
@@ -43,13 +44,11 @@ class Operation:
 
     def preview(self, *, log: bool) -> Result:
         """Show what would be done; nothing is locked or written."""
-        return self._run(PLANS[self.kind][0], self._state()[0], save=None, log=log)
+        return self._run(self._state()[0], save=None, log=log)
 
     def perform(self) -> Result:
         """Do it, under the stack's lock, and record it in the history however it ends."""
-        place, start, result = self.place, int(time.time()), None
-
-        stopped = threading.Event()
+        place, start, result, stopped = self.place, int(time.time()), None, threading.Event()
 
         def stop(number: int) -> NoReturn:
             # Calls that break because their provider is killed here must stay pending.
@@ -59,7 +58,8 @@ class Operation:
             lock.unlink(missing_ok=True)
             os._exit(128 + number)
 
-        with place.store.locked() as lock, self._signals(stop):
+        with place.store.locked() as lock:
+            self._listen(stop)
             deployment, crypter = self._state()
 
             def save(state: Deployment) -> None:
@@ -67,7 +67,7 @@ class Operation:
                     place.save(state, crypter)
 
             try:
-                result = self._run(self.kind, deployment, save=save, log=True)
+                result = self._run(deployment, save=save, log=True)
             finally:
                 place.store.record(self._record(start, result))
         return result
@@ -77,21 +77,15 @@ class Operation:
         verify_deployment(deployment)
         return deployment, crypter
 
-    def _run(
-        self,
-        kind: Any,
-        deployment: Deployment,
-        *,
-        save: Callable[[Deployment], None] | None,
-        log: bool,
-    ) -> Result:
+    def _run(self, deployment: Deployment, *, save: Save | None, log: bool) -> Result:
         target = self.command.text("event-log") if log else None
         events = open_event_log(target) if target else None
         sinks = [self._display(preview=save is None), *([events.write] if events else [])]
+        plan: Any = "preview" if self.kind == "update" else f"preview-{self.kind}"
         try:
             return run_operation(
                 target=self.target,
-                options=_options(self.command, kind),
+                options=_options(self.command, plan if save is None else self.kind),
                 deployment=deployment,
                 save=save,
                 emit=EventStream(*sinks).emit,
@@ -107,20 +101,18 @@ class Operation:
         if choice not in ("always", "never", "raw", "auto"):
             raise EngineError(f"--color {choice!r} is none of always, never, raw, auto")
         automatic = choice == "auto" and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        name = f"{self.target.project}-{self.target.stack}"
-        color = choice == "always" or automatic
+        name, color = f"{self.target.project}-{self.target.stack}", choice == "always" or automatic
         progress = Progress(stack_name=name, preview=preview, color=color, write=_write)
-        title = f"Previewing {self.kind}" if preview else PLANS[self.kind][1]
+        verb = f"{self.kind.removesuffix('e').capitalize()}ing"
+        title = f"Previewing {self.kind}" if preview else verb
         _write(progress.paint(f"{title} ({self.target.stack}):", HEAD))
         return progress.handle
 
     def _read_stack(self, name: str) -> Deployment | None:
         """Read another stack's state for a StackReference, or return None if there is none."""
-        *owner, stack = name.split("/")
-        if owner and owner[0] != ORGANIZATION:
-            return None
-        store = Store(self.place.backend, (*owner[1:], self.target.project)[0], stack)
-        if not store.file.is_file():
+        owner, project, stack = name.split("/")
+        store = Store(self.place.backend, project, stack)
+        if owner != ORGANIZATION or not store.file.is_file():
             return None
         latest = store.read()
         return deployment_from_json(latest, self.place.state_crypter(latest).decrypt)
@@ -139,8 +131,7 @@ class Operation:
             "resourceChanges": result.resource_changes if result is not None else {},
         }
 
-    @contextlib.contextmanager
-    def _signals(self, stop: Callable[[int], NoReturn]) -> Iterator[None]:
+    def _listen(self, stop: Callable[[int], NoReturn]) -> None:
         """Make the first Ctrl-C ask the operation to end, and the second end the process."""
 
         def ask(number: int, _frame: Any) -> None:
@@ -150,12 +141,8 @@ class Operation:
             self.cancel.set()
             _write("^C received; cancelling. To terminate immediately, press ^C again.")
 
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, ask)
 
 
 def _end_children() -> None:
@@ -175,16 +162,14 @@ def _target(place: Workplace) -> Target:
     if urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
         raise EngineError(
             f"AWS_ENDPOINT_URL is {url!r}; the rehearsal engine works on a rehearsal's cloud only, "
-            "which is on this machine (`greenlight rehearsal start`); for real ones use the "
-            "official CLI"
+            "on this machine (`greenlight rehearsal start`); for real ones use the official CLI"
         )
-    crypter = place.crypter
     try:
-        crypter.check()
+        place.crypter.check()
     except EngineError as err:
         text = f"getting stack configuration: get stack secrets manager: {err}"
         raise EngineError(text) from err
-    values = place.config.values(crypter.decrypt)
+    values = place.config.values(place.crypter.decrypt)
     return Target(
         project=place.project.name,
         project_root=str(place.project.file.parent),
@@ -209,7 +194,8 @@ def _options(command: Command, kind: Any) -> Options:
     )
 
 
-def _operate(place: Workplace, command: Command, kind: Kind) -> int:
+def _operate(place: Workplace, command: Command) -> int:
+    kind = KINDS[command.name]
     preview_only = command.on("preview-only") or command.name == "preview"
     skip_preview, yes = command.on("skip-preview"), command.on("yes")
     if command.arguments:
@@ -248,9 +234,4 @@ def _ask(kind: Kind) -> None:
             raise EngineError(f"confirmation declined, not proceeding with the {kind}")
 
 
-HANDLERS: dict[str, Callable[[Workplace, Command], int]] = {
-    "up": lambda place, command: _operate(place, command, "update"),
-    "preview": lambda place, command: _operate(place, command, "update"),
-    "refresh": lambda place, command: _operate(place, command, "refresh"),
-    "destroy": lambda place, command: _operate(place, command, "destroy"),
-}
+HANDLERS = dict.fromkeys(KINDS, _operate)

@@ -152,13 +152,13 @@ def _export(place: Workplace, command: Command) -> int:
         deployment, _ = place.deployment()
         shown = deployment_to_json(deployment, plaintext_secret, secrets_provider=None)
         latest |= {k: shown[k] for k in ("resources", "pending_operations") if k in shown}
-    document = {"version": SCHEMA_VERSION, "deployment": latest}
-    text = json.dumps(document, indent=4, ensure_ascii=False)
-    file = command.text("file")
-    if file is None:
-        print(text)
-    else:
+    text = json.dumps(
+        {"version": SCHEMA_VERSION, "deployment": latest}, indent=4, ensure_ascii=False
+    )
+    if file := command.text("file"):
         (place.folder / file).write_text(text + "\n", encoding="utf-8")
+    else:
+        print(text)
     return 0
 
 
@@ -187,16 +187,11 @@ def _import(place: Workplace, command: Command) -> int:
 
 
 def _refuse_strangers(deployment: Deployment, stack: str) -> None:
-    others = [(r.urn, r.urn.split(":")[2]) for r in deployment.resources]
-    problems = [
-        f"resource '{urn}' is from a different stack ({other} != {stack})"
-        for urn, other in others
-        if other != stack
-    ]
+    named = ((r.urn, r.urn.split(":")[2]) for r in deployment.resources)
+    text = "resource '{}' is from a different stack ({} != {})"
+    problems = [text.format(urn, other, stack) for urn, other in named if other != stack]
     if problems:
-        problems.append(
-            "importing this file could be dangerous; rerun with --force to proceed anyway"
-        )
+        problems += ["importing this file could be dangerous; rerun with --force to proceed anyway"]
         lines = "".join(f"\n    {i}) {text}" for i, text in enumerate(problems, 1))
         raise EngineError(f"{len(problems)} errors occurred:{lines}")
 

@@ -59,8 +59,8 @@ def test_values_after_two_dashes_are_never_flags() -> None:
     assert not command.on("secret")
 
 
-def test_repeated_joined_and_optional_flags_are_understood() -> None:
-    command = parse(["up", "-yf", "--replace", "a", "--replace=b", "-mc", "-r", "-p=3"])
+def test_repeated_attached_and_optional_flags_are_understood() -> None:
+    command = parse(["up", "-y", "-f", "--replace", "a", "--replace=b", "-mc", "-r", "-p=3"])
 
     assert command.all("replace") == ("a", "b")
     assert command.text("message") == "c"
@@ -109,5 +109,6 @@ def test_what_is_not_done_is_refused_by_name(line: str, message: str) -> None:
 
 
 def test_switch_with_a_strange_value_is_refused() -> None:
-    with pytest.raises(EngineError, match="--yes; use true or false"):
-        parse(["up", "--yes=maybe"]).on("yes")
+    for given in ("--yes=maybe", "-yf"):
+        with pytest.raises(EngineError, match="--yes; use true or false"):
+            parse(["up", given]).on("yes")

@@ -65,7 +65,6 @@ def test_preview_tells_each_change_once_and_sums_up() -> None:
     assert lines == [
         " +  pulumi:pulumi:Stack p-dev create",
         " +  aws:s3:Bucket child create",
-        " +  pulumi:pulumi:Stack p-dev create",
         "Outputs:",
         '  + name: "x"',
         "",
@@ -90,7 +89,6 @@ def test_update_tells_begin_and_end_of_each_step_with_its_time() -> None:
         "    pulumi:pulumi:Stack p-dev running",
         " ~  aws:s3:Bucket child updating [diff: ~a,~b]",
         " ~  aws:s3:Bucket child updated (0.00s) [diff: ~a,~b]",
-        "    pulumi:pulumi:Stack p-dev",
         "Resources:",
         "    ~ 1 updated",
         "    1 unchanged",
@@ -115,7 +113,13 @@ def test_failure_is_marked_and_every_message_told_at_the_end() -> None:
 
     lines = shown(events)
 
-    assert " +  aws:s3:Bucket child **creating failed** error: it broke" in lines
+    assert lines[:5] == [
+        " +  pulumi:pulumi:Stack p-dev creating",
+        "    pulumi:pulumi:Stack p-dev  hello",
+        " +  aws:s3:Bucket child creating",
+        "    aws:s3:Bucket child  error: it broke",
+        " +  aws:s3:Bucket child **creating failed**",
+    ]
     start = lines.index("Diagnostics:")
     assert lines[start:] == [
         "Diagnostics:",
@@ -133,7 +137,6 @@ def test_failure_is_marked_and_every_message_told_at_the_end() -> None:
         "Duration: 1s",
         "",
     ]
-    assert " +  pulumi:pulumi:Stack p-dev created 1 message" in lines
 
 
 def test_message_before_the_stack_is_known_belongs_to_the_stack() -> None:
@@ -148,7 +151,7 @@ def test_kinds_of_change_are_counted_together() -> None:
 
     lines = shown([*told("create", STACK), *end], preview=True)
 
-    assert lines[2:] == [
+    assert lines[1:] == [
         "Resources:",
         "    + 1 to create",
         "    - 2 to delete",
@@ -167,8 +170,8 @@ def test_properties_that_differ_are_named_with_what_happens_to_them() -> None:
     kinds = {"a.b": "add", "c": "delete-replace", "d[0]": "update"}
     detailed = {path: {"diffKind": kind, "inputDiff": True} for path, kind in kinds.items()}
 
-    assert short_difference({**step, "detailedDiff": detailed}) == "diff: +a.b,-c,~d[0]"
-    assert short_difference({**step, "diffs": ["b", "a"]}) == "diff: ~a,~b"
+    assert short_difference({**step, "detailedDiff": detailed}) == "[diff: +a.b,-c,~d[0]]"
+    assert short_difference({**step, "diffs": ["b", "a"]}) == "[diff: ~a,~b]"
 
 
 def test_outputs_are_shown_without_what_they_hide() -> None:
