@@ -32,8 +32,8 @@ def _run(command: Command) -> int:
 
     module = MODULES.get(command.name.split(" ")[0], "small")
     handlers = import_module(f"rehearsal.engine.commands.{module}").HANDLERS
-    code: int = handlers[command.name](Workplace(command, os.environ, Path.cwd()), command)
-    return code
+    handlers[command.name](Workplace(command, os.environ, Path.cwd()), command)
+    return 0
 
 
 def _help(command: Command) -> int:

@@ -18,13 +18,12 @@ _PLAN = """client= event-log= exec-kind= expect-no-changes m,message= p,parallel
 _CHANGE = f"{_PLAN} preview-only f,skip-preview y,yes"
 COMMANDS = {
     "version": "",
-    "whoami": "j,json v,verbose",
+    "whoami": "j,json",
     "login": "",
-    "stack": "u,show-urns",
     "stack init": "no-select secrets-provider=",
     "stack select": "",
-    "stack ls": "a,all j,json",
-    "stack rm": "f,force preserve-config y,yes",
+    "stack ls": "j,json",
+    "stack rm": "f,force y,yes",
     "stack output": "j,json show-secrets=?",
     "stack export": "file= show-secrets=?",
     "stack import": "file= f,force",
@@ -39,8 +38,8 @@ COMMANDS = {
     "refresh": _CHANGE,
     "destroy": _CHANGE,
     "cancel": "y,yes",
-    "state delete": "force target-dependents y,yes",
-    "state unprotect": "all y,yes",
+    "state delete": "force y,yes",
+    "state unprotect": "y,yes",
     "plugin ls": "j,json",
     "install": "no-dependencies no-plugins",
 }
@@ -51,15 +50,14 @@ _REFUSED_COMMANDS = """about ai api console convert deployment do down env impor
     config_refresh config_rm-all plugin_install plugin_rm plugin_run stack_change-secrets-provider
     stack_graph stack_migrate stack_rename stack_tag stack_unselect state_edit state_get state_move
     state_protect state_rename state_repair state_taint state_untaint state_upgrade"""
-_REFUSED_FLAGS = """attach-debugger clear-pending-creates c,config config-file config-path
-    continue-on-error copy-config-from create d,debug diff disable-integrity-checking e,emoji
-    x,exclude exclude-dependents exclude-protected Q,fully-qualify-stack-names import-file j,json
-    l,local logflow logtostderr open o,organization otel-traces output plan policy-pack
-    policy-pack-config profiling project raw reinstall remote remove remove-backups run-program
-    save-plan secrets-provider shell show-config show-full-output i,show-ids show-name show-reads
-    show-replacement-steps show-sames show-secrets suppress-outputs suppress-permalink
-    suppress-progress tag t,target target-dependents target-replace tracing type urns
-    use-language-version-tools v,verbose version"""
+_REFUSED_FLAGS = """a,all attach-debugger clear-pending-creates c,config config-file
+    continue-on-error create d,debug diff e,emoji x,exclude exclude-dependents exclude-protected
+    Q,fully-qualify-stack-names import-file j,json l,local logflow logtostderr open output plan
+    policy-pack policy-pack-config preserve-config project raw reinstall remote remove
+    remove-backups run-program save-plan secrets-provider shell show-config show-full-output
+    i,show-ids show-name show-reads show-replacement-steps show-sames show-secrets u,show-urns
+    suppress-outputs suppress-permalink suppress-progress tag t,target target-dependents
+    target-replace tracing type use-language-version-tools v,verbose version"""
 REFUSED_COMMANDS = frozenset(word.replace("_", " ") for word in _REFUSED_COMMANDS.split())
 
 
@@ -75,10 +73,6 @@ class Command:
         """Return the value of a flag that takes one, or None."""
         value: str | None = self.flags.get(flag)
         return value
-
-    def all(self, flag: str) -> tuple[str, ...]:
-        """Return the values of a flag that may be given more than once."""
-        return tuple(self.flags.get(flag, ()))
 
     def on(self, flag: str) -> bool:
         """Say whether a switch is on.
@@ -120,9 +114,9 @@ def parse(argv: Sequence[str]) -> Command:
         else:
             arguments.append(word)
     command.arguments = (*arguments, *argv[end + 1 :])
-    if command.name and command.name not in COMMANDS:
-        known = [name for name in COMMANDS if name.startswith(f"{command.name} ")]
-        raise EngineError(f"`pulumi {command.name}` needs one of its commands: {', '.join(known)}")
+    if command.name not in ("", *COMMANDS):
+        known = ", ".join(name for name in COMMANDS if name.startswith(f"{command.name} "))
+        raise EngineError(f"`pulumi {command.name}` needs one of its commands: {known}")
     return command
 
 

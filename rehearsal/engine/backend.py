@@ -64,10 +64,10 @@ class Backend:
         if old or meta.read_text().strip() != "version: 1":
             raise LoginError(f"{self.root} has another layout; `pulumi state upgrade` mends it")
 
-    def stores(self, project: str | None) -> list[Store]:
-        """List the stacks of one project, or of all."""
-        files = sorted((self.root / "stacks").glob(f"{project or '*'}/*.json"))
-        return [Store(self, file.parent.name, file.stem) for file in files]
+    def stores(self, project: str) -> list[Store]:
+        """List the stacks of a project."""
+        files = sorted((self.root / "stacks" / project).glob("*.json"))
+        return [Store(self, project, file.stem) for file in files]
 
 
 class Store:

@@ -51,23 +51,22 @@ def read_yaml(file: Path) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """One value: the text programs get, whether it is secret, and its structure if any."""
+    """One value, with its secrets shown or hidden, and whether there are any."""
 
-    text: str
+    shown: Any
     secret: bool
-    structure: Any = None
 
-    @classmethod
-    def of(cls, shown: Any, *, secret: bool) -> Value:
-        """Make one of a value with its secrets revealed or hidden."""
-        structure = shown if isinstance(shown, dict | list) else None
-        return cls(text=config_text(shown), secret=secret, structure=structure)
+    @property
+    def text(self) -> str:
+        """What programs get."""
+        return "" if self.shown is None else as_text(self.shown)
 
     def document(self, *, show: bool) -> dict[str, Any]:
         """Return what `--json` prints of it."""
-        members = {"value": self.text, "objectValue": self.structure}
-        shown = {} if self.secret and not show else members
-        return {k: v for k, v in shown.items() if v is not None} | {"secret": self.secret}
+        if self.secret and not show:
+            return {"secret": True}
+        structure = {"objectValue": self.shown} if isinstance(self.shown, dict | list) else {}
+        return {"value": self.text, **structure, "secret": self.secret}
 
 
 class StackConfig:
@@ -85,16 +84,8 @@ class StackConfig:
             raise not_supported(f"the member {unknown[0]!r} in {file}")
         if self._document.get("secretsprovider") not in (None, "", "default", "passphrase"):
             raise not_supported(f"the secretsprovider in {file} (allowed: passphrase)")
-
-    @property
-    def salt(self) -> str | None:
-        """The salt that the stack's secrets were made with."""
-        salt: str | None = self._document.get("encryptionsalt")
-        return salt
-
-    @salt.setter
-    def salt(self, salt: str) -> None:
-        self._document["encryptionsalt"] = salt
+        # What the stack's secrets were made with.
+        self.salt: str | None = self._document.get("encryptionsalt")
 
     def raw(self) -> dict[str, Any]:
         """Return the values as the file has them, ciphertexts and all, by full key, sorted."""
@@ -137,6 +128,8 @@ class StackConfig:
         """Write the file in one move, with the comments it had."""
         if not self._document.get("config", True):
             del self._document["config"]
+        if self.salt is not None:
+            self._document["encryptionsalt"] = self.salt
         buffer = io.StringIO()
         _yaml().dump(self._document, buffer)
         write_atomically(self.file, buffer.getvalue() if self._document else "")
@@ -219,11 +212,12 @@ def config_value(raw: Any, decrypt: Callable[[str], str] | None) -> Value:
             return {key: reveal(member) for key, member in item.items()}
         return [reveal(member) for member in item] if isinstance(item, list) else item
 
-    return Value.of(reveal(raw), secret=secret)
+    shown = reveal(raw)
+    return Value(shown=shown, secret=secret)
 
 
-def config_text(value: Any) -> str:
-    """Write a value as programs get it: text as it is, anything else as JSON."""
-    if value is None or isinstance(value, str):
-        return value or ""
+def as_text(value: Any) -> str:
+    """Write a value on one line: text as it is, anything else as JSON."""
+    if isinstance(value, str):
+        return value
     return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)

@@ -42,7 +42,7 @@ class Progress:
     # By URN: the operation that was begun and when, and what was said.
     _begun: dict[str, tuple[str, float]] = field(default_factory=dict)
     _messages: dict[str, list[Event]] = field(default_factory=dict)
-    _outputs: Event | None = None
+    _outputs: Event = field(default_factory=dict)
 
     def paint(self, text: str, color: str) -> str:
         """Colour a text if colours are wanted."""
@@ -72,7 +72,8 @@ class Progress:
         elif kind == "resOpFailedEvent":
             status = f"**{verb.removesuffix('e')}ing {rest}".rstrip() + " failed**"
         else:
-            self._outputs = metadata if whole and metadata.get("new") else self._outputs
+            if whole and metadata.get("new"):
+                self._outputs = metadata["new"]["outputs"]
             begun, start = self._begun.get(urn, (op, time.monotonic()))
             component = not (metadata.get("new") or metadata.get("old") or {}).get("custom")
             if begun != "refresh" and (self.preview or op == "same" or component):
@@ -88,7 +89,7 @@ class Progress:
         self.write(f"{label} {self.paint(status, color)} {about}".rstrip())
 
     def _names(self, urn: str) -> tuple[str, str]:
-        return (display_type(urn), name_of(urn)) if urn else (STACK_TYPE, self.stack_name)
+        return (type_of(urn), name_of(urn)) if urn else (STACK_TYPE, self.stack_name)
 
     def _message(self, payload: Event) -> None:
         urn = payload.get("urn", "")
@@ -109,8 +110,9 @@ class Progress:
             lines.append(self.paint("  {} ({}):".format(*self._names(urn)), BLUE))
             told = "\n".join(map(self._text, messages)).split("\n")
             lines += [*(f"    {line}".rstrip() for line in told), ""]
-        outputs = output_lines(self._outputs, preview=self.preview) if self._outputs else []
-        lines += [self.paint("Outputs:", HEAD), *outputs, ""] if outputs else []
+        outputs = hide(self._outputs).items()
+        shown = (f"    {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in outputs)
+        lines += [self.paint("Outputs:", HEAD), *sorted(shown), ""] if outputs else []
         failed = [m for m in self._messages.values() if any(p["severity"] == "error" for p in m)]
         for line in [*lines, *summary_lines(summary, errored=len(failed), preview=self.preview)]:
             self.write(line)
@@ -121,34 +123,9 @@ def past(verb: str) -> str:
     return f"{verb.removesuffix('e')}ed"
 
 
-def display_type(urn: str) -> str:
-    """Return a resource's type as people read it: `aws:s3:Bucket` for `aws:s3/bucket:Bucket`."""
-    package, module, name = (*type_of(urn).split(":"), "", "")[:3]
-    folder, _, file = module.rpartition("/")
-    plain = not folder or file.lower() != name.lower()
-    return type_of(urn) if plain else f"{package}:{folder}:{name}"
-
-
 def short_difference(metadata: Event) -> str:
-    """Name the properties that differ: `[diff: +added,-removed,~changed]`."""
-    changed = {key: {"diffKind": "update"} for key in metadata.get("diffs") or ()}
-    detailed = metadata.get("detailedDiff") or changed
-    signs = {"a": "+", "d": "-"}
-    names = sorted(signs.get(how["diffKind"][0], "~") + path for path, how in detailed.items())
-    return f"[diff: {','.join(names)}]" if names else ""
-
-
-def output_lines(metadata: Event, *, preview: bool) -> list[str]:
-    """Show a stack's outputs: all of them after an operation, what changes in a preview."""
-    old, new = (hide((metadata.get(name) or {}).get("outputs") or {}) for name in ("old", "new"))
-    lines = []
-    for key in sorted({**old, **new}):
-        sign = "+" if key not in old else "-" if key not in new else "~"
-        sign = " " if old.get(key) == new.get(key) else sign
-        if sign != " " or not preview:
-            value = json.dumps(new.get(key, old.get(key)), ensure_ascii=False)
-            lines.append(f"  {sign} {key}: {value}")
-    return lines
+    """Name the properties that differ."""
+    return f"[diff: {', '.join(metadata['diffs'])}]" if metadata.get("diffs") else ""
 
 
 def hide(value: Any) -> Any:
@@ -166,15 +143,10 @@ def hide(value: Any) -> Any:
 def summary_lines(summary: Event, *, errored: int, preview: bool) -> list[str]:
     """Show how many resources were, or would be, changed in which way."""
     changes = summary["resourceChanges"]
-    shown = {op: changes[op] for op in SYMBOLS if changes.get(op)}
     lines = ["Resources:"]
-    for op, count in shown.items():
-        lines.append(f"    {SYMBOLS[op]:<2}{count} {f'to {op}' if preview else past(op)}")
-    pieces = [f"{sum(shown.values())} changes"] if len(shown) >= 2 else []
-    pieces += [f"{changes['same']} unchanged"] if changes.get("same") else []
-    lines += [f"    {'. '.join(pieces)}"] if pieces else []
+    for op in [op for op in SYMBOLS if changes.get(op)]:
+        lines.append(f"    {SYMBOLS[op]:<2}{changes[op]} {f'to {op}' if preview else past(op)}")
+    lines += [f"    {changes['same']} unchanged"] if changes.get("same") else []
     lines += [f"    {errored} errored"] if errored else []
-    if not preview:
-        minutes, seconds = divmod(int(summary["durationSeconds"]), 60)
-        lines += ["", f"Duration: {f'{minutes}m' if minutes else ''}{seconds}s"]
+    lines += [] if preview else ["", f"Duration: {summary['durationSeconds']}s"]
     return [*lines, ""]

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,59 +36,46 @@ class EventStream:
                 sink(event)
 
 
-class FileLog:
-    """Appends one JSON document per line to a file that a reader may follow."""
+@contextmanager
+def event_log(target: str | None) -> Iterator[list[Sink]]:
+    """Open the log that `--event-log` names, `tcp://host:port` or a file, and give what writes it.
 
-    def __init__(self, path: Path) -> None:
-        self._stream = path.open("a", encoding="utf-8")
+    Raises:
+        EngineError: the listener went away or took too long.
+    """
+    if target is None:
+        yield []
+    elif target.startswith("tcp://"):
+        with _service_log(target.removeprefix("tcp://")) as sink:
+            yield [sink]
+    else:
+        with Path(target).open("a", encoding="utf-8") as stream:
+            yield [lambda event: print(_text(event), file=stream, flush=True)]
 
-    def write(self, event: Event) -> None:
-        """Append one event."""
-        self._stream.write(json.dumps(event, ensure_ascii=False) + "\n")
-        self._stream.flush()
 
-    def close(self) -> None:
-        """End the log."""
-        self._stream.close()
+@contextmanager
+def _service_log(address: str) -> Iterator[Sink]:
+    """Stream to a `pulumirpc.Events` service, which is how the Automation API listens."""
+    import grpc
+    from pulumi.runtime.proto import events_pb2, events_pb2_grpc
 
+    texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
-class GrpcLog:
-    """Streams events to a `pulumirpc.Events` service, which is how the Automation API listens."""
+    def requests() -> Iterator[Any]:
+        while (text := texts.get()) is not None:
+            yield events_pb2.EventRequest(event=text)
 
-    def __init__(self, address: str) -> None:
-        import grpc
-        from pulumi.runtime.proto import events_pb2, events_pb2_grpc
-
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._error = grpc.RpcError
-        self._channel = grpc.insecure_channel(address)
-
-        def requests() -> Iterator[Any]:
-            while (text := self._queue.get()) is not None:
-                yield events_pb2.EventRequest(event=text)
-
-        self._call = events_pb2_grpc.EventsStub(self._channel).StreamEvents.future(requests())
-
-    def write(self, event: Event) -> None:
-        """Queue one event."""
-        self._queue.put(json.dumps(event, ensure_ascii=False))
-
-    def close(self) -> None:
-        """Send what is left and wait until it has arrived.
-
-        Raises:
-            EngineError: the listener went away or took too long.
-        """
-        self._queue.put(None)
+    with grpc.insecure_channel(address) as channel:
+        call = events_pb2_grpc.EventsStub(channel).StreamEvents.future(requests())
         try:
-            self._call.result(timeout=CLOSE_DEADLINE_SECONDS)
-        except self._error as err:
-            raise EngineError(f"the event log's listener failed: {err}") from err
+            yield lambda event: texts.put(_text(event))
         finally:
-            self._channel.close()
+            texts.put(None)
+            try:
+                call.result(timeout=CLOSE_DEADLINE_SECONDS)
+            except (grpc.RpcError, grpc.FutureTimeoutError) as err:
+                raise EngineError(f"the event log's listener failed: {err}") from err
 
 
-def open_event_log(target: str) -> FileLog | GrpcLog:
-    """Open the log that `--event-log` names: `tcp://host:port`, or a file."""
-    remote = target.startswith("tcp://")
-    return GrpcLog(target.removeprefix("tcp://")) if remote else FileLog(Path(target))
+def _text(event: Event) -> str:
+    return json.dumps(event, ensure_ascii=False)

@@ -71,16 +71,14 @@ def bare_stack_name(text: str, project: str) -> str:
     *owner, name = text.split("/")
     if owner and owner[0] != ORGANIZATION:
         raise EngineError("organization name must be 'organization'")
-    if owner[1:] not in ([], [project]):
-        raise EngineError(
-            f"provided project name {'/'.join(owner[1:])!r} doesn't match Pulumi.yaml"
-        )
+    given = "/".join(owner[1:])
+    if given not in ("", project):
+        raise EngineError(f"provided project name {given!r} doesn't match Pulumi.yaml")
     bad = re.search(r"[^A-Za-z0-9_.-]", name)
     if bad or not 0 < len(name) <= 100:
         reason = f": invalid character {bad.group()!r} at position {bad.start()}" if bad else ""
-        raise EngineError(
-            "a stack name may only contain alphanumeric, hyphens, underscores, or periods" + reason
-        )
+        allowed = "a stack name may only contain alphanumeric, hyphens, underscores, or periods"
+        raise EngineError(allowed + reason)
     return name
 
 

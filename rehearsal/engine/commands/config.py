@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any
-
 from rehearsal.engine.argv import Command
 from rehearsal.engine.commands.tables import print_json, print_table
 from rehearsal.engine.commands.workplace import Workplace
@@ -12,16 +9,15 @@ from rehearsal.engine.config import KeyPath, Value, full_key, split_path, typed
 from rehearsal.engine.errors import EngineError
 
 
-def _show(place: Workplace, command: Command) -> int:
+def _show(place: Workplace, command: Command) -> None:
     show = command.on("show-secrets")
     values = place.config.values(place.crypter.decrypt if show else None)
     if command.on("json"):
         print_json({key: value.document(show=show) for key, value in values.items()})
-        return 0
-    own = f"{place.project.name}:"
-    rows = [(key.removeprefix(own), value.text) for key, value in values.items()]
-    print_table(("KEY", "VALUE"), rows)
-    return 0
+    else:
+        own = f"{place.project.name}:"
+        rows = [(key.removeprefix(own), value.text) for key, value in values.items()]
+        print_table(("KEY", "VALUE"), rows)
 
 
 def _key(place: Workplace, command: Command, text: str) -> tuple[str, KeyPath]:
@@ -29,7 +25,7 @@ def _key(place: Workplace, command: Command, text: str) -> tuple[str, KeyPath]:
     return full_key(key, place.project.name), path
 
 
-def _get(place: Workplace, command: Command) -> int:
+def _get(place: Workplace, command: Command) -> None:
     if len(command.arguments) != 1:
         raise EngineError("give one key: pulumi config get <key>")
     key, path = _key(place, command, command.arguments[0])
@@ -38,8 +34,7 @@ def _get(place: Workplace, command: Command) -> int:
         if value.secret:
             value = place.config.values(place.crypter.decrypt)[key]
         for step in path:
-            found: Any = value.structure[step]
-            value = Value.of(found, secret=value.secret)
+            value = Value(shown=value.shown[step], secret=value.secret)
     except (KeyError, IndexError, TypeError) as err:
         text = f"configuration key '{command.arguments[0]}' not found for stack '{place.stack}'"
         raise EngineError(text) from err
@@ -47,18 +42,15 @@ def _get(place: Workplace, command: Command) -> int:
         print_json(value.document(show=True))
     else:
         print(value.text)
-    return 0
 
 
-def _set(place: Workplace, command: Command) -> int:
-    if len(command.arguments) not in (1, 2):
-        raise EngineError("give a key and a value: pulumi config set <key> [value]")
+def _set(place: Workplace, command: Command) -> None:
+    if len(command.arguments) != 2:
+        raise EngineError("give a key and a value: pulumi config set <key> <value>")
     if command.on("secret") and command.on("plaintext"):
         raise EngineError("--secret and --plaintext can't both be given")
-    given = command.arguments[1:] or (sys.stdin.read().removesuffix("\n"),)
-    _put(place, command, command.arguments[0], given[0], secret=command.on("secret"))
+    _put(place, command, *command.arguments, secret=command.on("secret"))
     place.config.save()
-    return 0
 
 
 def _put(place: Workplace, command: Command, key: str, value: str, *, secret: bool) -> None:
@@ -68,22 +60,20 @@ def _put(place: Workplace, command: Command, key: str, value: str, *, secret: bo
     place.config.set(name, path, stored)
 
 
-def _set_all(place: Workplace, command: Command) -> int:
+def _set_all(place: Workplace, command: Command) -> None:
     for flag in ("plaintext", "secret"):
-        for pair in command.all(flag):
+        for pair in command.flags.get(flag, ()):
             key, equals, value = pair.partition("=")
             if not equals:
                 raise EngineError(f"--{flag} {pair!r} must be key=value")
             _put(place, command, key, value, secret=flag == "secret")
     place.config.save()
-    return 0
 
 
-def _rm(place: Workplace, command: Command) -> int:
+def _rm(place: Workplace, command: Command) -> None:
     for key in command.arguments:
         place.config.remove(*_key(place, command, key))
     place.config.save()
-    return 0
 
 
 HANDLERS = {

@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Literal, NoReturn
+from functools import partial
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from rehearsal.engine.argv import Command
@@ -17,21 +18,16 @@ from rehearsal.engine.backend import Store
 from rehearsal.engine.commands.workplace import Workplace
 from rehearsal.engine.display import HEAD, Progress
 from rehearsal.engine.errors import ChangesError, EngineError, UsageError
-from rehearsal.engine.events import EventStream, Sink, open_event_log
-from rehearsal.engine.operation import Options, Result, Target, run_operation
+from rehearsal.engine.events import EventStream, Sink, event_log
+from rehearsal.engine.operation import Kind, Options, Result, Target, run_operation
 from rehearsal.engine.project import ORGANIZATION
 from rehearsal.engine.secrets import Crypter
 from rehearsal.engine.state import VERSION, Deployment, deployment_from_json, verify_deployment
 
-Kind = Literal["update", "refresh", "destroy"]
-KINDS: dict[str, Kind] = {
-    "up": "update",
-    "preview": "update",
-    "refresh": "refresh",
-    "destroy": "destroy",
-}
+KINDS: Any = {"up": "update", "preview": "update", "refresh": "refresh", "destroy": "destroy"}
 Save = Callable[[Deployment], None]
 THREADS_PER_CPU = 4
+_write = partial(print, flush=True)
 
 
 class Operation:
@@ -78,23 +74,17 @@ class Operation:
         return deployment, crypter
 
     def _run(self, deployment: Deployment, *, save: Save | None, log: bool) -> Result:
-        target = self.command.text("event-log") if log else None
-        events = open_event_log(target) if target else None
-        sinks = [self._display(preview=save is None), *([events.write] if events else [])]
         plan: Any = "preview" if self.kind == "update" else f"preview-{self.kind}"
-        try:
+        with event_log(self.command.text("event-log") if log else None) as sinks:
             return run_operation(
                 target=self.target,
                 options=_options(self.command, plan if save is None else self.kind),
                 deployment=deployment,
                 save=save,
-                emit=EventStream(*sinks).emit,
+                emit=EventStream(self._display(preview=save is None), *sinks).emit,
                 read_stack=self._read_stack,
                 cancel=self.cancel,
             )
-        finally:
-            if events is not None:
-                events.close()
 
     def _display(self, *, preview: bool) -> Sink:
         choice = self.command.text("color") or "auto"
@@ -153,10 +143,6 @@ def _end_children() -> None:
             child.kill()
 
 
-def _write(text: str) -> None:
-    print(text, flush=True)
-
-
 def _target(place: Workplace) -> Target:
     url = place.environ.get("AWS_ENDPOINT_URL", "")
     if urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
@@ -164,12 +150,9 @@ def _target(place: Workplace) -> Target:
             f"AWS_ENDPOINT_URL is {url!r}; the rehearsal engine works on a rehearsal's cloud only, "
             "on this machine (`greenlight rehearsal start`); for real ones use the official CLI"
         )
-    try:
-        place.crypter.check()
-    except EngineError as err:
-        text = f"getting stack configuration: get stack secrets manager: {err}"
-        raise EngineError(text) from err
-    values = place.config.values(place.crypter.decrypt)
+    config = place.config
+    place.check_passphrase("getting stack configuration: get stack secrets manager")
+    values = config.values(place.crypter.decrypt)
     return Target(
         project=place.project.name,
         project_root=str(place.project.file.parent),
@@ -189,12 +172,12 @@ def _options(command: Command, kind: Any) -> Options:
         kind=kind,
         parallel=int(parallel),
         refresh=command.on("refresh"),
-        replace=command.all("replace"),
+        replace=tuple(command.flags.get("replace", ())),
         client=command.text("client"),
     )
 
 
-def _operate(place: Workplace, command: Command) -> int:
+def _operate(place: Workplace, command: Command) -> None:
     kind = KINDS[command.name]
     preview_only = command.on("preview-only") or command.name == "preview"
     skip_preview, yes = command.on("skip-preview"), command.on("yes")
@@ -214,18 +197,11 @@ def _operate(place: Workplace, command: Command) -> int:
     if not preview_only and (skip_preview or result.ok):
         result = operation.perform()
     if not result.ok:
-        return 1
+        raise EngineError
     changed = any(count for op, count in result.resource_changes.items() if op != "same")
     if command.on("expect-no-changes") and changed:
         verb = "preview" if command.name == "preview" else kind
         raise ChangesError(f"no changes were expected for {verb} but changes were proposed")
-    if kind == "destroy" and not preview_only:
-        _write(
-            "The resources in the stack have been deleted, but the history and configuration "
-            "associated with the stack are still maintained. \nIf you want to remove the stack "
-            f"completely, run `pulumi stack rm {place.store.stack}`."
-        )
-    return 0
 
 
 def _ask(kind: Kind) -> None:

@@ -12,14 +12,8 @@ from typing import Any
 from rehearsal.engine.argv import Command
 from rehearsal.engine.backend import Backend, Store, write_atomically
 from rehearsal.engine.config import StackConfig
-from rehearsal.engine.errors import EngineError, LoginError, StackNotFoundError, not_supported
-from rehearsal.engine.project import (
-    Project,
-    bare_stack_name,
-    find_project,
-    pulumi_home,
-    selection,
-)
+from rehearsal.engine.errors import EngineError, LoginError, not_supported
+from rehearsal.engine.project import Project, bare_stack_name, find_project, pulumi_home, selection
 from rehearsal.engine.secrets import Crypter, new_salt
 from rehearsal.engine.state import Deployment, deployment_from_json, deployment_to_json
 
@@ -76,17 +70,6 @@ class Workplace:
             stacks[self.backend.url] = store.full_name
         write_atomically(file, {"stacks": stacks})
 
-    def given_name(self) -> str:
-        """Return the name given as an argument or by `--stack`.
-
-        Raises:
-            StackNotFoundError: neither was given.
-        """
-        given = (*self.command.arguments, self.command.text("stack"))[0]
-        if not given:
-            raise StackNotFoundError("no stack selected; specify a stack name with --stack")
-        return given
-
     def named(self, name: str) -> Store:
         """Return the files of one of the project's stacks."""
         return Store(self.backend, self.project.name, bare_stack_name(name, self.project.name))
@@ -97,9 +80,9 @@ class Workplace:
         return self.named(self.stack).require()
 
     def chosen(self) -> Store:
-        """Return the stack that an argument names, or else the one in force."""
-        if self.command.arguments:
-            self.store = self.named(self.command.arguments[0]).require()
+        """Return the files of the stack that an argument names, or else of the one in force."""
+        name = self.command.arguments[0] if self.command.arguments else self.stack
+        self.store = self.named(name)
         return self.store
 
     @cached_property
@@ -111,11 +94,17 @@ class Workplace:
     @cached_property
     def crypter(self) -> Crypter:
         """What the stack's configuration is encrypted with; a stack without a salt gets one."""
-        salt = self.config.salt
-        if salt is None:
-            self.config.salt = salt = new_salt(self.environ)
+        if self.config.salt is None:
+            self.config.salt = new_salt(self.environ)
             self.config.save()
-        return Crypter(salt, self.environ)
+        return Crypter(self.config.salt, self.environ)
+
+    def check_passphrase(self, problem: str) -> None:
+        """Fail now, and say at what, if the passphrase is absent or wrong."""
+        try:
+            self.crypter.check()
+        except EngineError as err:
+            raise EngineError(f"{problem}: {err}") from err
 
     def state_crypter(self, latest: Mapping[str, Any]) -> Crypter:
         """What a state is encrypted with; its salt may be another than the configuration's."""
@@ -137,27 +126,6 @@ class Workplace:
         provider = {"type": "passphrase", "state": {"salt": crypter.salt}}
         document = deployment_to_json(deployment, crypter.state_secret, secrets_provider=provider)
         self.store.write(document)
-
-    def create_stack(self, store: Store, *, select: bool) -> None:
-        """Make an empty stack.
-
-        Raises:
-            EngineError: it exists, or the passphrase is absent or wrong.
-        """
-        if self.command.text("secrets-provider") not in (None, "", "default", "passphrase"):
-            raise not_supported("the --secrets-provider (allowed: passphrase)")
-        if store.file.is_file():
-            raise EngineError(f"stack '{store.full_name}' already exists")
-        self.store = store
-        try:
-            self.crypter.check()
-        except EngineError as err:
-            text = f"could not create secrets manager for new stack: {err}"
-            raise EngineError(text) from err
-        self.save(Deployment(), self.crypter)
-        if select:
-            self.select(store)
-        print(f"Created stack '{store.stack}'", file=sys.stderr)
 
     @property
     def interactive(self) -> bool:

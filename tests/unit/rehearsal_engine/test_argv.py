@@ -11,8 +11,8 @@ AUTOMATION = [
     "--non-interactive version",
     "--non-interactive stack select --stack N",
     "--non-interactive stack init N --secrets-provider passphrase --no-select",
-    "--non-interactive stack rm --yes --force --preserve-config N",
-    "--non-interactive stack ls --json --all",
+    "--non-interactive stack rm --yes --force N",
+    "--non-interactive stack ls --json",
     "--non-interactive config get --path KEY --json --stack N",
     "--non-interactive config --show-secrets --json --stack N",
     "--non-interactive config set --path KEY --secret --stack N --non-interactive -- -VALUE",
@@ -62,7 +62,7 @@ def test_values_after_two_dashes_are_never_flags() -> None:
 def test_repeated_attached_and_optional_flags_are_understood() -> None:
     command = parse(["up", "-y", "-f", "--replace", "a", "--replace=b", "-mc", "-r", "-p=3"])
 
-    assert command.all("replace") == ("a", "b")
+    assert command.flags["replace"] == ["a", "b"]
     assert command.text("message") == "c"
     assert command.on("yes")
     assert command.on("skip-preview")
@@ -83,6 +83,7 @@ def test_repeated_attached_and_optional_flags_are_understood() -> None:
         ("up --policy-pack=p", "--policy-pack of `pulumi up` is not supported"),
         ("preview --exclude u", "--exclude of `pulumi preview` is not supported"),
         ("preview --remote", "--remote of `pulumi preview` is not supported"),
+        ("stack", "`pulumi stack` needs one of its commands: stack init, "),
         ("up --tracing=t", "--tracing of `pulumi up` is not supported"),
         ("up --target u", "--target of `pulumi up` is not supported"),
         ("up -t u", "--target of `pulumi up` is not supported"),

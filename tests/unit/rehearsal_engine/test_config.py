@@ -70,7 +70,7 @@ def test_secret_inside_an_object_makes_the_whole_value_secret(tmp_path: Path) ->
     hidden, shown = config.values(None)["p5:a"], config.values(str.upper)["p5:a"]
 
     assert (hidden.secret, hidden.text) == (True, '{"hidden":"[secret]","plain":1}')
-    assert (shown.secret, shown.structure) == (True, {"hidden": "V1:X", "plain": 1})
+    assert (shown.secret, shown.shown) == (True, {"hidden": "V1:X", "plain": 1})
 
 
 @pytest.mark.parametrize("text", ["environment:\n  - e\n", "secretsprovider: awskms://k\n"])

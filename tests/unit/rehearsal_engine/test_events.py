@@ -6,17 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rehearsal.engine.events import EventStream, open_event_log
+import pytest
+
+from rehearsal.engine.errors import EngineError
+from rehearsal.engine.events import EventStream, event_log
 
 
 def test_events_are_numbered_from_zero_and_told_to_everybody(tmp_path: Path) -> None:
     seen: list[dict[str, Any]] = []
-    log = open_event_log(str(tmp_path / "log"))
-    stream = EventStream(seen.append, log.write)
 
-    stream.emit({"stdoutEvent": {"message": "é", "color": "never"}})
-    stream.emit({"cancelEvent": {}})
-    log.close()
+    with event_log(str(tmp_path / "log")) as sinks:
+        stream = EventStream(seen.append, *sinks)
+        stream.emit({"stdoutEvent": {"message": "é", "color": "never"}})
+        stream.emit({"cancelEvent": {}})
 
     assert [event["sequence"] for event in seen] == [0, 1]
     assert list(seen[1]) == ["sequence", "timestamp", "cancelEvent"]
@@ -26,8 +28,13 @@ def test_events_are_numbered_from_zero_and_told_to_everybody(tmp_path: Path) -> 
 
 def test_file_log_is_continued_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("before\n")
-    log = open_event_log(str(tmp_path / "log"))
-    log.write({"a": 1})
-    log.close()
+
+    with event_log(str(tmp_path / "log")) as sinks:
+        sinks[0]({"a": 1})
 
     assert (tmp_path / "log").read_text() == 'before\n{"a": 1}\n'
+
+
+def test_listener_that_is_gone_is_told() -> None:
+    with pytest.raises(EngineError, match="listener failed"), event_log("tcp://127.0.0.1:1"):
+        pass
