@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -38,9 +40,19 @@ class CountingCloud:
         self._server.server_close()
 
 
+def forget_other_tests() -> None:
+    """Empty moto, whose state is one for the process and holds what other tests left in it.
+
+    The rehearsal cloud's own CloudWatch goes first: it is no backend that moto could start anew.
+    """
+    cloudwatch_backends.clear()
+    moto_api_backend.reset()
+
+
 @contextmanager
 def counting_cloud() -> Iterator[CountingCloud]:
-    """A moto server for the time of a `with`; its own log is silenced."""
+    """A moto server for the time of a `with`, empty at first; its own log is silenced."""
+    forget_other_tests()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     cloud = CountingCloud()
     thread = threading.Thread(target=cloud.serve, daemon=True)
