@@ -142,8 +142,6 @@ def full_key(key: str, project: str) -> str:
         ConfigError: more parts than that.
     """
     parts = key.split(":")
-    if len(parts) == 3 and parts[1] == "config":
-        del parts[1]
     if len(parts) > 2 or not all(parts):
         raise ConfigError(
             f"invalid configuration key: could not parse {key} as a configuration key "

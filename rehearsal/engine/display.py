@@ -62,15 +62,15 @@ class Progress:
     def _step(self, kind: str, metadata: Event) -> None:
         urn, op, whole = metadata["urn"], metadata["op"], is_stack(metadata["urn"])
         verb, _, rest = op.partition("-")
+        running = f"{verb.removesuffix('e')}ing {rest}".rstrip()
         if kind == "resourcePreEvent":
             self._begun[urn] = op, time.monotonic()
-            status = op.replace("-", " ") if self.preview else f"{verb.removesuffix('e')}ing {rest}"
-            if op == "same":
-                status = "running"
             if op == "same" and not whole:
                 return
+            status = op.replace("-", " ") if self.preview else running
+            status = "running" if op == "same" else status
         elif kind == "resOpFailedEvent":
-            status = f"**{verb.removesuffix('e')}ing {rest}".rstrip() + " failed**"
+            status = f"**{running} failed**"
         else:
             if whole and metadata.get("new"):
                 self._outputs = metadata["new"]["outputs"]

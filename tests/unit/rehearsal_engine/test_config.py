@@ -84,7 +84,6 @@ def test_settings_that_would_be_ignored_are_refused(tmp_path: Path, text: str) -
 def test_keys_and_paths_are_split() -> None:
     assert full_key("a", "p5") == "p5:a"
     assert full_key("aws:region", "p5") == "aws:region"
-    assert full_key("aws:config:region", "p5") == "aws:region"
     assert split_path('a.b[0]["c.d"].e') == ("a", ("b", 0, "c.d", "e"))
     assert [typed(t) for t in ("1", "-2", "true", "01", "x")] == [1, -2, True, "01", "x"]
     for bad in ("a[", "[0]", ""):
