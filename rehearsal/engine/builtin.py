@@ -1,77 +1,56 @@
-"""The provider of package `pulumi`, which lives in the engine: stack references and looking
-resources up."""
+"""The provider of package `pulumi`, which lives in the engine: references to other stacks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from rehearsal.engine.errors import not_supported
 from rehearsal.engine.provider_client import Answer, Failures, Values
 from rehearsal.engine.provider_errors import ProviderError
-from rehearsal.engine.state import Deployment, Resource
-from rehearsal.engine.urn import STACK_TYPE
+from rehearsal.engine.state import Deployment
+from rehearsal.engine.urn import STACK_TYPE, type_of
 from rehearsal.engine.values import contains_secret, unwrap_secrets
 
 STACK_REFERENCE = "pulumi:pulumi:StackReference"
-GET_RESOURCE = "pulumi:pulumi:getResource"
-READ_OUTPUTS = "pulumi:pulumi:readStackOutputs"
 
 
 class BuiltinProvider:
-    """Reads other stacks through `read_stack` and this run's resources through `find`."""
+    """Reads other stacks by their full name through `read_stack`."""
 
     configurable = True
 
     def __init__(
-        self,
-        *,
-        organization: str,
-        project: str,
-        read_stack: Callable[[str], Deployment | None],
-        find: Callable[[str], Resource | None],
+        self, organization: str, project: str, read_stack: Callable[[str], Deployment | None]
     ) -> None:
         self._organization, self._project = organization, project
-        self._read_stack, self._find = read_stack, find
+        self._read_stack = read_stack
 
     def read(self, urn: str, identifier: str, inputs: Values, outputs: Values) -> Answer:
         """Read a stack reference, the only resource of this provider."""
-        if f"::{STACK_REFERENCE}::" not in urn and f"${STACK_REFERENCE}::" not in urn:
+        if type_of(urn) != STACK_REFERENCE:
             raise ProviderError(
                 f"resource type of {urn!r} is unknown to the built-in provider; it knows "
                 f"{STACK_REFERENCE}"
             )
-        name = str(unwrap_secrets(inputs.get("name", identifier)))
-        found, secret = self._outputs(name)
         given = {"name": inputs.get("name", identifier)}
+        found = self._outputs(str(unwrap_secrets(given["name"])))
+        secret = sorted(key for key, value in found.items() if contains_secret(value))
         state = {**given, "outputs": found, "secretOutputNames": secret}
         return Answer(id=identifier, outputs=state, inputs=given)
 
     def invoke(self, token: str, arguments: Values, *, preview: bool) -> tuple[Values, Failures]:
-        """Answer `getResource` and `readStackOutputs`."""
-        if token == READ_OUTPUTS:
-            name = str(unwrap_secrets(arguments["name"]))
-            found, secret = self._outputs(name)
-            return {"name": name, "outputs": found, "secretOutputNames": secret}, []
-        if token != GET_RESOURCE:
-            raise ProviderError(
-                f"unrecognized function {token!r}; the built-in provider knows {GET_RESOURCE} and "
-                f"{READ_OUTPUTS}"
-            )
-        urn = str(unwrap_secrets(arguments["urn"]))
-        state = self._find(urn)
-        if state is None:
-            raise ProviderError(f"unknown resource {urn}")
-        return {"urn": urn, "id": state.id, "provider": state.provider, "state": state.outputs}, []
+        """Refuse every function of this package."""
+        raise not_supported(f"the function {token}")
 
-    def _outputs(self, name: str) -> tuple[dict[str, Any], list[str]]:
+    def _outputs(self, name: str) -> dict[str, Any]:
         deployment = self._read_stack(self._full_name(name))
         if deployment is None:
             raise ProviderError(f'unknown stack "{name}"', 2)
         for resource in deployment.resources:
             if resource.type == STACK_TYPE and not resource.delete:
-                outputs = dict(resource.outputs)
-                return outputs, sorted(k for k, v in outputs.items() if contains_secret(v))
-        return {}, []
+                return dict(resource.outputs)
+        return {}
 
     def _full_name(self, name: str) -> str:
         parts = name.split("/")

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.engine.errors import EngineError
 from rehearsal.engine.executor import Executor
-from rehearsal.engine.goal import Goal
 from rehearsal.engine.planner import Planner
 from rehearsal.engine.provider_host import DYNAMIC_PACKAGE
+from rehearsal.engine.requests import Goal
 from rehearsal.engine.run import Run
-from rehearsal.engine.urn import PROVIDER_PREFIX
+from rehearsal.engine.state import Resource
+from rehearsal.engine.urn import PROVIDER_PREFIX, make_urn
 from rehearsal.engine.values import Secret
 
 if TYPE_CHECKING:
@@ -37,16 +38,22 @@ class DefaultProviders:
         known = self._references.get((package, version))
         if known is not None:
             return known
-        self._refuse_disabled(package)
+        text = self._target.config.get("pulumi:disable-default-providers", "")
+        disabled = json.loads(text) if text else []
+        if package != "pulumi" and (package in disabled or "*" in disabled):
+            raise EngineError(
+                f"Default provider for '{package}' disabled: pass an explicit provider to its "
+                "resources, or change the configuration value pulumi:disable-default-providers"
+            )
         name = "default" + ("_" + re.sub(r"[.+-]", "_", version) if version else "")
         inputs = self._inputs(package)
         if version:
             inputs |= {"version": version, "__internal": {}}
-        goal = Goal(type=PROVIDER_PREFIX + package, name=name, custom=True, inputs=inputs)
-        steps = self._planner.plan(goal)
-        self._executor.execute(steps)
-        state = self._run.news[steps[0].urn]
-        self._references[package, version] = f"{state.urn}::{state.id}"
+        kind = PROVIDER_PREFIX + package
+        urn = make_urn(self._target.stack, self._target.project, "", kind, name)
+        state = Resource(urn=urn, type=kind, custom=True, inputs=inputs)
+        self._executor.execute(self._planner.plan(Goal(state=state)))
+        self._references[package, version] = f"{urn}::{state.id}"
         return self._references[package, version]
 
     def _inputs(self, package: str) -> dict[str, Any]:
@@ -59,13 +66,3 @@ class DefaultProviders:
             elif namespace == package:
                 inputs[name] = value
         return inputs
-
-    def _refuse_disabled(self, package: str) -> None:
-        text = self._target.config.get("pulumi:disable-default-providers", "")
-        disabled = json.loads(text) if text else []
-        if package != "pulumi" and (package in disabled or "*" in disabled):
-            raise EngineError(
-                f"Default provider for '{package}' disabled: pass an explicit provider to its "
-                "resources, or change "
-                "the configuration value pulumi:disable-default-providers"
-            )

@@ -3,10 +3,9 @@ port."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -19,24 +18,21 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
-from rehearsal.engine.assets import AssetError, hash_assets
+from rehearsal.engine.assets import hash_assets
 from rehearsal.engine.defaults import DefaultProviders
 from rehearsal.engine.diff import equal
-from rehearsal.engine.errors import EngineError, not_supported
+from rehearsal.engine.errors import EngineError
 from rehearsal.engine.executor import Executor, StepFailedError
-from rehearsal.engine.goal import Goal
 from rehearsal.engine.planner import Planner
 from rehearsal.engine.provider_client import CHANNEL_OPTIONS
 from rehearsal.engine.provider_errors import ProviderError
-from rehearsal.engine.replacement import needs
-from rehearsal.engine.requests import Inherited, goal_from_request, read_goal_from_request
+from rehearsal.engine.requests import Inherited, Reader, refuse
 from rehearsal.engine.run import Bail, Run
 from rehearsal.engine.state import Resource
 from rehearsal.engine.step import Step
 from rehearsal.engine.urn import is_provider, is_stack, package_of
 from rehearsal.engine.values import (
     UNKNOWN_TEXT,
-    ValueEncodingError,
     encode,
     struct_from_plain,
     unwrap_secrets,
@@ -50,22 +46,27 @@ if TYPE_CHECKING:
 # parallelism.
 _THREADS = 1024
 _STOPPED = "the engine has stopped taking registrations"
-_FEATURES: Any = (0, 1, 3, 5)
-_LEGACY_FEATURES = ("secrets", "resourceReferences", "aliasSpecs", "deletedWith")
+# Secrets, resource references and deletedWith, which the SDK would else refuse as too new for the
+# CLI. Without alias specifications (3) it sends aliases as whole URNs.
+_FEATURES: Any = (0, 1, 5)
 _SEVERITIES = ("debug", "info", "warning", "error")
 
 
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineServicer):
     """Answers a program's registrations by planning and carrying out their steps."""
 
-    def __init__(
-        self, run: Run, target: Target, planner: Planner, executor: Executor, parallel: int
-    ) -> None:
+    def __init__(self, run: Run, target: Target) -> None:
         self._run, self._target = run, target
-        self._planner, self._executor = planner, executor
-        self._parallel = parallel
+        self.planner, self.executor = Planner(run=run), Executor(run)
         self._inherited = Inherited()
-        self._defaults = DefaultProviders(run, target, planner, executor)
+        self._reader = Reader(
+            stack=target.stack,
+            project=target.project,
+            root=target.project_root,
+            folder=target.program_directory,
+            inherited=self._inherited,
+        )
+        self._defaults = DefaultProviders(run, target, self.planner, self.executor)
         self._steps: dict[str, Step] = {}
         self._root = ""
         self.stack_outputs: dict[str, Any] | None = None
@@ -100,48 +101,38 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
             config=target.config,
             configSecretKeys=list(target.config_secret_keys),
             dryRun=self._run.dry_run,
-            parallel=self._parallel,
+            parallel=self._run.parallel,
             supportedFeatures=_FEATURES,
         )
-
-    def SupportsFeature(self, request: Any, context: Any) -> Any:
-        """Answer older SDKs, which ask one feature at a time."""
-        return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _LEGACY_FEATURES)
 
     def RegisterResource(self, request: Any, context: Any) -> Any:
         """Make one resource what the program wants."""
         with self._answering(context, request):
-            goal = self._goal(request)
-            urn = self._planner.urn_of(goal)
-            if self._depends_on_failed(goal):
-                self._run.failed_urns.add(urn)
-                self._planner.operated.add(urn)
-                return self._failed_answer(request, context, urn)
+            goal = self._reader.goal(request)
+            state = goal.state
             with self._run.lock:
-                steps = self._planner.plan(goal)
-                self._inherited.remember(urn, goal, dict(request.providers))
-            for step in steps:
-                if step.new is not None and step.urn == urn and step.op != "create-replacement":
-                    self._steps[urn] = step
-            try:
-                self._executor.execute(steps)
-            except StepFailedError:
-                if not self._run.continue_on_error:
-                    raise
-                return self._failed_answer(request, context, urn)
-            return self._answer(request, self._run.news[urn])
+                if state.custom and not is_provider(state.type):
+                    state.provider = self._provider(request)
+                steps = self.planner.plan(goal)
+                self._inherited.remember(state, dict(request.providers))
+            self._steps[state.urn] = steps[-1]
+            self.executor.execute(steps)
+            # A component that gets its own inputs back would wait for the resources among them,
+            # for ever.
+            values = state.outputs if state.custom else {}
+            return resource_pb2.RegisterResourceResponse(
+                urn=state.urn, id=_wire_id(state), object=_wire(request, values)
+            )
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:
         """Take over what a component, or the stack, exports."""
         with self._answering(context, request, even_stopped=True):
-            outputs = hash_assets(values_from_struct(request.outputs), self._folder)
+            outputs = hash_assets(values_from_struct(request.outputs), self._reader.folder)
             if is_stack(request.urn):
                 self.stack_outputs = outputs
                 return Empty()
             step = self._steps.pop(request.urn, None)
-            if step is None or step.new is None:
-                if request.urn in self._run.failed_urns:
-                    return Empty()
+            if step is None:
                 raise EngineError(
                     f"outputs of {request.urn!r} were registered, but the resource itself was not"
                 )
@@ -160,12 +151,11 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
     def ReadResource(self, request: Any, context: Any) -> Any:
         """Read a resource that someone else owns."""
         with self._answering(context, request):
-            goal = read_goal_from_request(request, self._target.project_root)
+            state = self._reader.read_state(request)
             with self._run.lock:
-                goal = replace(goal, provider=self._provider(request, goal))
-                steps = self._planner.plan_read(goal, request.id)
-            self._executor.execute(steps)
-            state = self._run.news[steps[0].urn]
+                state.provider = self._provider(request)
+                steps = self.planner.plan_read(state)
+            self.executor.execute(steps)
             return resource_pb2.ReadResourceResponse(
                 urn=state.urn,
                 id=_wire_id(state),
@@ -175,19 +165,12 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
     def Invoke(self, request: Any, context: Any) -> Any:
         """Call a provider's function; in a preview, too."""
         with self._answering(context, request):
-            for name in ("pluginDownloadURL", "pluginChecksums", "packageRef"):
-                if getattr(request, name):
-                    raise not_supported(f"{name} of an invoke ({request.tok})")
-            reference = request.provider
-            if not reference:
-                with self._run.lock:
-                    package = package_of(request.tok)
-                    reference = self._inherited.provider(request.parent, package)
-                    reference = reference or self._defaults.reference(package, request.version)
-            provider = self._run.registry.get(reference)
+            refuse(request, request.tok)
+            with self._run.lock:
+                provider = self._run.registry.get(self._provider(request))
             if not provider.configurable:
                 return resource_pb2.ResourceInvokeResponse(unknown=True)
-            arguments = hash_assets(values_from_struct(request.args), self._folder)
+            arguments = hash_assets(values_from_struct(request.args), self._reader.folder)
             try:
                 result, failures = provider.invoke(
                     request.tok, arguments, preview=self._run.dry_run
@@ -226,52 +209,12 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
         self._root = request.urn
         return engine_pb2.SetRootResourceResponse()
 
-    @property
-    def _folder(self) -> str:
-        return self._target.program_directory
-
-    def _goal(self, request: Any) -> Goal:
-        goal = goal_from_request(request, self._inherited, self._target.project_root, self._folder)
-        if not goal.custom or is_provider(goal.type):
-            return goal
-        with self._run.lock:
-            return replace(goal, provider=self._provider(request, goal))
-
-    def _provider(self, request: Any, goal: Goal) -> str:
-        package = package_of(goal.type)
+    def _provider(self, request: Any) -> str:
         if request.provider:
             return str(request.provider)
-        inherited = self._inherited.provider(goal.parent, package)
+        package = package_of(request.tok if hasattr(request, "tok") else request.type)
+        inherited = self._inherited.provider(request.parent, package)
         return inherited if inherited else self._defaults.reference(package, request.version)
-
-    def _depends_on_failed(self, goal: Goal) -> bool:
-        failed = self._run.failed_urns
-        if not failed:
-            return False
-        wanted = Resource(
-            urn="",
-            type=goal.type,
-            custom=goal.custom,
-            parent=goal.parent,
-            provider=goal.provider,
-            deleted_with=goal.deleted_with,
-            dependencies=list(goal.dependencies),
-            property_dependencies=goal.property_dependencies,
-        )
-        return not failed.isdisjoint(needs(wanted))
-
-    def _answer(self, request: Any, state: Resource) -> Any:
-        # A component that gets its own inputs back would wait for the resources among them, for
-        # ever.
-        values = state.outputs if state.custom else {}
-        return resource_pb2.RegisterResourceResponse(
-            urn=state.urn, id=_wire_id(state), object=_wire(request, values)
-        )
-
-    def _failed_answer(self, request: Any, context: Any, urn: str) -> Any:
-        if not request.supportsResultReporting:
-            context.abort(grpc.StatusCode.UNAVAILABLE, _STOPPED)
-        return resource_pb2.RegisterResourceResponse(urn=urn, result=resource_pb2.Result.FAIL)
 
     @contextmanager
     def _answering(
@@ -286,23 +229,20 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
                 context.abort(grpc.StatusCode.UNAVAILABLE, _STOPPED)
             yield
         except (Bail, StepFailedError):
-            run.fail()
-        except (EngineError, ProviderError, AssetError, ValueEncodingError) as error:
-            run.error(str(error), _urn_of(request, self._planner.urn_of))
-            run.fail()
+            run.stopping.set()
+        except EngineError as error:
+            run.error(str(error), self._urn_of(request))
+            run.stopping.set()
         else:
             return
         finally:
             run.leave()
         context.abort(grpc.StatusCode.UNAVAILABLE, _STOPPED)
 
-
-def _urn_of(request: Any, make: Callable[[Goal], str]) -> str:
-    if hasattr(request, "urn"):
-        return str(request.urn)
-    if not hasattr(request, "name"):
-        return ""
-    return make(Goal(type=request.type, name=request.name, custom=True, parent=request.parent))
+    def _urn_of(self, request: Any) -> str:
+        if hasattr(request, "urn"):
+            return str(request.urn)
+        return self._reader.urn(request) if hasattr(request, "name") else ""
 
 
 def _wire_id(state: Resource) -> str:

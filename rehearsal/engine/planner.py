@@ -1,262 +1,130 @@
-"""Decides what must be done about one registration: nothing, create, update, replace, read or
-import."""
+"""Decides what must be done about one registration: nothing, create, update, replace or read."""
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rehearsal.engine.diff import (
-    Diff,
-    equal,
-    ignore_changes,
-    replace_on_changes,
-)
-from rehearsal.engine.executor import Executor
-from rehearsal.engine.goal import Goal, expand_aliases, state_from_goal
-from rehearsal.engine.provider_client import Failures
+from rehearsal.engine.deletes import needs
+from rehearsal.engine.diff import Diff, equal, ignore_changes, structural_diff
+from rehearsal.engine.errors import EngineError, not_supported
 from rehearsal.engine.provider_errors import DiffUnavailableError, ProviderError
 from rehearsal.engine.registry import provider_inputs
-from rehearsal.engine.replacement import ReplacementPlan, Server, compare, dependents_to_replace
+from rehearsal.engine.requests import Goal
 from rehearsal.engine.run import Bail, Run
 from rehearsal.engine.state import Resource
 from rehearsal.engine.step import Step
-from rehearsal.engine.urn import is_provider, make_urn, name_of, parse_reference
-from rehearsal.engine.values import Secret, encode
-
-_SAID_OF_IMPORT = (
-    "previously-imported resources that still specify an ID may not be replaced; please remove "
-    "the `import` "
-    "declaration from your program"
-)
+from rehearsal.engine.urn import name_of, parse_reference
+from rehearsal.engine.values import Secret, encode, unwrap_secrets
 
 
 @dataclass(kw_only=True)
 class _Case:
-    """One registration while it is being decided."""
+    """One registration while it is being decided; `wanted` are the inputs as the program gave
+    them."""
 
     goal: Goal
-    urn: str
     old: Resource | None
-    new: Resource
-    server: Server | None
+    wanted: dict[str, Any]
+    server: Any
     seed: bytes
-    forced: bool
+
+    @property
+    def new(self) -> Resource:
+        return self.goal.state
 
 
 @dataclass(kw_only=True)
 class Planner:
-    """Turns registrations into steps; one at a time, under the run's lock."""
+    """Turns registrations into steps; one at a time, under the run's lock.
+
+    `seen` are the URNs the program registered or read.
+    """
 
     run: Run
-    executor: Executor
-    stack: str
-    project: str
     seen: set[str] = field(default_factory=set)
-    # Old URN by new, and new by old, of what was found under an alias.
-    matched: dict[str, str] = field(default_factory=dict)
-    aliased: dict[str, str] = field(default_factory=dict)
-    replaced: set[str] = field(default_factory=set)
-    operated: set[str] = field(default_factory=set)
-    replacement: ReplacementPlan = field(default_factory=ReplacementPlan)
-
-    def urn_of(self, goal: Goal) -> str:
-        """Return the URN of a registration."""
-        return make_urn(
-            stack=self.stack,
-            project=self.project,
-            parent=goal.parent,
-            type_token=goal.type,
-            name=goal.name,
-        )
 
     def plan(self, goal: Goal) -> list[Step]:
         """Return the steps that make the world what the program wants of one resource.
 
         Raises:
             Bail: the registration is invalid; everything wrong with it was reported.
-            ProviderError: the provider failed while it checked or compared.
+            EngineError: it needs what this engine does not do, or the provider failed.
         """
-        urn = self._claim(goal)
-        old = self._find_old(goal, urn)
-        new = state_from_goal(goal, urn, old)
-        if urn in self.matched:
-            new.aliases = [self.matched[urn]]
+        new = goal.state
+        old = self._claim(new.urn)
+        for alias in goal.aliases:
+            if old is None and alias in self.run.olds:
+                raise not_supported(f"an alias that renames ({alias} to {new.urn})")
         server = self.run.provider_of(new)
-        forced = old is not None and (urn in self.run.replace_targets or old.taint)
         seed = secrets.token_bytes(32)
-        case = _Case(goal=goal, urn=urn, old=old, new=new, server=server, seed=seed, forced=forced)
-        recreating = urn in self.run.deletes
-        imports = goal.custom and goal.import_id and not is_provider(goal.type)
-        if imports and (old is None or old.external or _import_id(old) != goal.import_id):
-            return self._import(case, recreating)
-        return self._decide(case, recreating)
-
-    def plan_read(self, goal: Goal, identifier: str) -> list[Step]:
-        """Return the steps that read a resource that someone else owns."""
-        urn = self._claim(goal)
-        old = self._find_old(goal, urn)
-        new = replace(state_from_goal(goal, urn, None), id=identifier, external=True)
-        if not identifier:
-            raise Bail(self.run.error(f"Expected an ID for {urn}", urn))
-        self.operated.add(urn)
-        if old is not None and not old.external and old.id != identifier:
-            self.replaced.add(urn)
-            return [
-                Step(op="read-replacement", urn=urn, old=old, new=new),
-                Step(op="replace", urn=urn, old=old, new=new),
-            ]
-        return [Step(op="read", urn=urn, old=old, new=new)]
-
-    def _claim(self, goal: Goal) -> str:
-        urn = self.urn_of(goal)
-        if urn in self.seen:
-            raise Bail(
-                self.run.error(f"Duplicate resource URN '{urn}'; try giving it a unique name", urn)
-            )
-        self.seen.add(urn)
-        return urn
-
-    def _find_old(self, goal: Goal, urn: str) -> Resource | None:
-        aliases = expand_aliases(goal, stack=self.stack, project=self.project, matched=self.matched)
-        if urn in self.aliased:
-            raise Bail(
-                self.run.error(
-                    f"Duplicate resource URN '{urn}' conflicting with alias on resource with URN "
-                    f"'{self.aliased[urn]}'",
-                    urn,
-                )
-            )
-        for name in (urn, *aliases):
-            old = self.run.olds.get(name)
+        case = _Case(goal=goal, old=old, wanted=new.inputs, server=server, seed=seed)
+        if old is None or old.external:
+            self._check(case, {}, case.wanted)
             if old is None:
-                continue
-            if name != urn:
-                self._match(name, urn)
-            return old
-        return None
-
-    def _match(self, alias: str, urn: str) -> None:
-        other = alias if alias in self.seen else self.aliased.get(alias)
-        if other is not None:
-            raise Bail(
-                self.run.error(
-                    f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}' "
-                    "conflicting with "
-                    f"resource with URN '{other}'",
-                    urn,
-                )
-            )
-        self.matched[urn], self.aliased[alias] = alias, urn
-        self.run.snapshot.rename(alias, urn)
-
-    def _import(self, case: _Case, recreating: bool) -> list[Step]:
-        replacing = case.old is not None and not recreating
-        op = "import-replacement" if replacing else "import"
-        imported = replace(case.new)
-        original = case.old if replacing else None
-        steps = [Step(op=op, urn=case.urn, old=original, new=imported)]
-        if replacing:
-            steps.append(Step(op="replace", urn=case.urn, old=original, new=imported))
-        self.operated.add(case.urn)
-        self.executor.execute(steps)
-        # What was read is the past with which the program's wishes are compared.
-        case.old, case.forced = imported, False
-        case.new.created, case.new.modified = imported.created, imported.modified
-        steps = self._decide(case, recreating=False)
-        return [step for step in steps if step.op != "same"]
-
-    def _decide(self, case: _Case, recreating: bool) -> list[Step]:
-        goal, urn, old, new = case.goal, case.urn, case.old, case.new
-        fresh = old is None or recreating or old.external or case.forced
-        self._check(case, {} if fresh or old is None else old.inputs, fresh=fresh)
-        self.operated.add(urn)
-        if old is None:
-            return [Step(op="create", urn=urn, new=new)]
-        if recreating:
-            self.run.deletes.discard(urn)
-            self.replaced.add(urn)
-            keys = self.replacement.keys.get(urn, ())
-            return [
-                Step(op="replace", urn=urn, old=old, new=new),
-                Step(op="create-replacement", urn=urn, old=old, new=new, keys=keys),
-            ]
-        if old.external:
-            return [
-                Step(op="create-replacement", urn=urn, old=old, new=new, keeps_old=True),
-                Step(op="replace", urn=urn, old=old, new=new),
-            ]
+                return [Step(op="create", urn=new.urn, new=new)]
+            step = Step(op="create-replacement", urn=new.urn, old=old, new=new, keeps_old=True)
+            return [step, replace(step, op="replace")]
+        new.created, new.modified = old.created, old.modified
+        self._check(case, old.inputs, self._without_ignored(new, old))
         diff = self._compare(case, old)
-        diff = replace_on_changes(diff, goal.replace_on_changes, init_errors=bool(old.init_errors))
         if old.pending_replacement or (diff.changed and diff.replaces):
             return self._replace(case, old, diff)
+        step = Step(op="same", urn=new.urn, old=old, new=new)
         if diff.changed or old.init_errors:
-            return [
-                Step(
-                    op="update",
-                    urn=urn,
-                    old=old,
-                    new=new,
-                    changed_keys=diff.changed_keys,
-                    detailed=diff.detailed,
-                    ignore_changes=goal.ignore_changes,
-                )
-            ]
-        return [Step(op="same", urn=urn, old=old, new=new)]
+            step.op, step.changed_keys, step.detailed = "update", diff.changed_keys, diff.detailed
+        return [step]
 
-    def _check(self, case: _Case, olds: dict[str, Any], *, fresh: bool) -> None:
-        goal, new, old = case.goal, case.new, case.old
-        wanted = goal.inputs
-        if old is not None and not fresh:
-            wanted, impossible = ignore_changes(goal.inputs, old.inputs, goal.ignore_changes)
-            if impossible:
-                paths = ", ".join(impossible)
-                message = (
-                    f'cannot ignore changes in added or removed elements of the path: "{paths}"'
-                )
-                self.run.reporter.diagnostic(message, "info", case.urn)
+    def plan_read(self, new: Resource) -> list[Step]:
+        """Return the steps that read a resource that someone else owns."""
+        old = self._claim(new.urn)
+        if not new.id:
+            raise EngineError(f"Expected an ID for {new.urn}")
+        step = Step(op="read", urn=new.urn, old=old, new=new)
+        if old is None or old.external or old.id == new.id:
+            return [step]
+        return [replace(step, op="read-replacement"), replace(step, op="replace")]
+
+    def _claim(self, urn: str) -> Resource | None:
+        """Take a URN for one registration, and return what it was before this run."""
+        if urn in self.seen:
+            raise EngineError(f"Duplicate resource URN '{urn}'; try giving it a unique name")
+        self.seen.add(urn)
+        return self.run.olds.get(urn)
+
+    def _without_ignored(self, new: Resource, old: Resource) -> dict[str, Any]:
+        wanted, impossible = ignore_changes(new.inputs, old.inputs, new.ignore_changes)
+        if impossible:
+            paths = ", ".join(impossible)
+            message = f'cannot ignore changes in added or removed elements of the path: "{paths}"'
+            self.run.reporter.diagnostic(message, "info", new.urn)
+        return wanted
+
+    def _check(self, case: _Case, olds: dict[str, Any], wanted: dict[str, Any]) -> None:
+        new, server = case.new, case.server
         new.inputs = dict(wanted)
-        if case.server is not None:
-            # An explicit provider of package `pulumi` has nothing to check.
-            self._checked(case, olds, new.inputs)
-
-    def _checked(self, case: _Case, olds: dict[str, Any], wanted: dict[str, Any]) -> None:
-        server = case.server
-        if server is None or not hasattr(server, "check"):
-            raise ProviderError(
-                f"resources of type {case.goal.type!r} can't be created by a program"
-            )
-        inputs, failures = server.check(case.urn, olds, wanted, case.seed)
-        if failures:
-            self._report_failures(case, failures)
-            raise Bail(f"resource {case.urn} is invalid")
-        case.new.inputs = inputs
-
-    def _report_failures(self, case: _Case, failures: Failures) -> None:
-        title = f"{case.goal.type} resource '{name_of(case.urn)}'"
+        if server is None:
+            return
+        if not hasattr(server, "check"):
+            raise ProviderError(f"resources of type {new.type!r} can't be created by a program")
+        new.inputs, failures = server.check(new.urn, olds, new.inputs, case.seed)
+        title = f"{new.type} resource '{name_of(new.urn)}'"
         for key, reason in failures:
-            if key:
-                value = _shown(case.new.inputs.get(key))
-                text = f"{title}: property {key} value {value} has a problem: {reason}"
-            else:
-                text = f"{title} has a problem: {reason}"
-            self.run.error(text, case.urn)
+            shown = f": property {key} value {_shown(wanted.get(key))}" if key else ""
+            self.run.error(f"{title}{shown} has a problem: {reason}", new.urn)
+        if failures:
+            raise Bail(f"resource {new.urn} is invalid")
 
     def _compare(self, case: _Case, old: Resource) -> Diff:
-        new, run = case.new, self.run
-        if case.forced:
-            return Diff(changed=True, replace_keys=("id",))
-        if new.deleted_with and new.deleted_with in self.replaced:
-            return Diff(changed=True, replace_keys=("deletedWith",))
+        new = case.new
         if self._provider_changed(old, new):
             return Diff(changed=True, replace_keys=("provider",))
-        if case.server is None:
-            return Diff(changed=not equal(old.inputs, new.inputs))
         try:
-            return compare(case.server, new.urn, old, new.inputs, case.goal.ignore_changes)
+            return compare(case.server, old, new.inputs, new.ignore_changes)
         except DiffUnavailableError as error:
-            run.reporter.diagnostic(str(error), "warning", new.urn)
+            self.run.reporter.diagnostic(str(error), "warning", new.urn)
             return Diff(changed=True)
 
     def _provider_changed(self, old: Resource, new: Resource) -> bool:
@@ -265,9 +133,7 @@ class Planner:
         if not old.provider or not new.provider:
             return True
         old_urn, new_urn = parse_reference(old.provider)[0], parse_reference(new.provider)[0]
-        if self.aliased.get(old_urn) == new_urn:
-            return False
-        provider = self.run.registry.get(new.provider)
+        provider: Any = self.run.registry.get(new.provider)
         before, after = self.run.olds.get(old_urn), self.run.news.get(new_urn)
         if before is None or after is None or not hasattr(provider, "diff_config"):
             return False
@@ -277,32 +143,24 @@ class Planner:
         return diff is not None and diff.replaces
 
     def _replace(self, case: _Case, old: Resource, diff: Diff) -> list[Step]:
-        goal, urn, new, run = case.goal, case.urn, case.new, self.run
+        new, run = case.new, self.run
         if new.protect and old.protect:
             text = run.error(
-                f'unable to replace resource "{urn}"\nas it is currently marked for protection. '
-                "To unprotect the "
-                "resource, remove the `protect` flag from the resource in your Pulumi program and "
-                "run `pulumi up`",
-                urn,
+                f'unable to replace resource "{new.urn}"\nas it is currently marked for '
+                "protection. To unprotect the resource, remove the `protect` flag from the "
+                "resource in your Pulumi program and run `pulumi up`",
+                new.urn,
             )
             if not run.dry_run:
                 raise Bail(text)
             run.step_failed = True
-        if goal.import_id:
-            if not run.dry_run:
-                raise ProviderError(_SAID_OF_IMPORT)
-            run.reporter.diagnostic(_SAID_OF_IMPORT, "warning", urn)
-        self.replaced.add(urn)
-        if case.server is not None and not case.forced:
-            # The first check carried the old name over; a replacement needs one of its own.
-            self._checked(case, {}, dict(goal.inputs))
-        first = diff.delete_before_replace
-        if goal.delete_before_replace is not None:
-            first = goal.delete_before_replace
+        # The first check carried the old name over; a replacement needs one of its own.
+        self._check(case, {}, case.wanted)
+        first = case.goal.delete_before_replace
+        first = diff.delete_before_replace if first is None else first
         create = Step(
             op="create-replacement",
-            urn=urn,
+            urn=new.urn,
             old=old,
             new=new,
             keys=diff.replace_keys,
@@ -313,44 +171,28 @@ class Planner:
         both = replace(create, op="replace")
         if not first:
             return [create, both]
-        return [*self._deletes_first(urn, old), both, create]
-
-    def _deletes_first(self, urn: str, old: Resource) -> list[Step]:
-        run = self.run
-        steps = []
-        dependents = dependents_to_replace(run, old, impossible=self.operated - {urn})
-        for dependent, keys in reversed(dependents):
-            if id(dependent) in self.replacement.deleted:
-                continue
-            if dependent.protect:
-                quoted = f"`pulumi state unprotect '{dependent.urn}'`"
-                raise Bail(
-                    run.error(
-                        f'unable to replace resource "{dependent.urn}" as part of replacing '
-                        f'"{urn}" as it is '
-                        "currently marked for protection. To unprotect the resource, remove the "
-                        "`protect` flag "
-                        "from the resource in your Pulumi program and run `pulumi up`, or use "
-                        f"the command:\n{quoted}",
-                        urn,
-                    )
-                )
-            self.replacement.keys[dependent.urn] = keys
-            self.replacement.deleted.add(id(dependent))
-            op = "delete" if dependent.delete else "delete-replaced"
-            if not dependent.delete:
-                run.deletes.add(dependent.urn)
-            first = not dependent.delete
-            steps.append(Step(op=op, urn=dependent.urn, old=dependent, deletes_first=first))
+        self._refuse_dependents(old)
         run.ensure_provider(old.provider)
-        if not old.pending_replacement:
-            run.deletes.add(old.urn)
-            steps.append(Step(op="delete-replaced", urn=old.urn, old=old, deletes_first=True))
-        return steps
+        delete = Step(op="delete-replaced", urn=new.urn, old=old, deletes_first=True)
+        return [both, create] if old.pending_replacement else [delete, both, create]
+
+    def _refuse_dependents(self, old: Resource) -> None:
+        for other in self.run.snapshot.base:
+            if other is not old and old.urn in needs(other):
+                raise not_supported(
+                    f"deleting {old.urn} before it is replaced, while {other.urn} depends on it,"
+                )
 
 
-def _import_id(old: Resource) -> str:
-    return old.import_id if old.import_id else old.id
+def compare(server: Any, old: Resource, news: dict[str, Any], ignored: list[str]) -> Diff:
+    """Ask what serves a resource what changed; where nobody knows, compare the inputs."""
+    if not hasattr(server, "diff"):
+        return Diff(changed=not equal(old.inputs, news))
+    diff: Diff | None = server.diff(old.urn, old, news, ignored)
+    if diff is not None:
+        return diff
+    kept, _ = ignore_changes(news, old.inputs, ignored)
+    return structural_diff(unwrap_secrets(old.inputs), unwrap_secrets(kept))
 
 
 def _shown(value: Any) -> str:
@@ -362,6 +204,5 @@ def _shown(value: Any) -> str:
         return f"{{map[{members}]}}"
     if isinstance(value, list):
         return "{[" + " ".join(map(_shown, value)) + "]}"
-    if isinstance(value, bool) or value is None:
-        return f"{{{ {True: 'true', False: 'false', None: '<nil>'}[value] }}}"
-    return f"{{{encode(value)}}}"
+    shown = json.dumps(value) if isinstance(value, bool) else encode(value)
+    return f"{{{'<nil>' if shown is None else shown}}}"

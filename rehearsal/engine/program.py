@@ -132,8 +132,8 @@ class LocalProgram:
     """The program as a process, started early so that its imports run while the engine gets
     ready."""
 
-    def __init__(self, target: Target, options: Options, *, dry_run: bool) -> None:
-        self._target, self._options, self._dry_run = target, options, dry_run
+    def __init__(self, target: Target, options: Options) -> None:
+        self._target, self._options = target, options
         keys = json.dumps(list(target.config_secret_keys))
         extra = {"PULUMI_CONFIG": json.dumps(target.config), "PULUMI_CONFIG_SECRET_KEYS": keys}
         self._process = start_launcher("program", target, target.program_directory, extra)
@@ -149,7 +149,7 @@ class LocalProgram:
             "project": target.project,
             "stack": target.stack,
             "parallel": self._options.parallel,
-            "dry_run": self._dry_run,
+            "dry_run": self._options.dry_run,
             "organization": target.organization,
             "root_directory": target.project_root,
         }
@@ -191,8 +191,8 @@ class LocalProgram:
 class InlineProgram:
     """The program inside the caller of the Automation API, reached through its language host."""
 
-    def __init__(self, target: Target, options: Options, *, dry_run: bool) -> None:
-        self._target, self._options, self._dry_run = target, options, dry_run
+    def __init__(self, target: Target, options: Options) -> None:
+        self._target, self._options = target, options
 
     def run(
         self, address: str, report: Callable[[str, str], None], stopping: threading.Event
@@ -234,7 +234,7 @@ class InlineProgram:
             args=[address],
             config=target.config,
             configSecretKeys=list(target.config_secret_keys),
-            dryRun=self._dry_run,
+            dryRun=self._options.dry_run,
             parallel=self._options.parallel,
             monitor_address=address,
             organization=target.organization,

@@ -11,10 +11,13 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import errors_pb2, provider_pb2, status_pb2
 
+from rehearsal.engine.errors import EngineError
+
+UNKNOWN_STATUS = 2
 _LOST = (grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNKNOWN)
 
 
-class ProviderError(Exception):
+class ProviderError(EngineError):
     """A provider said no. `status` is 2 when nobody knows what became of the resource, else 0."""
 
     def __init__(self, message: str, status: int = 0, *, unimplemented: bool = False) -> None:
@@ -50,7 +53,7 @@ def provider_error(error: Any) -> ProviderError:
         text = f"{text}: {cause.message}"
     return ProviderError(
         text,
-        2 if error.code() in _LOST else 0,
+        UNKNOWN_STATUS if error.code() in _LOST else 0,
         unimplemented=error.code() == grpc.StatusCode.UNIMPLEMENTED,
     )
 

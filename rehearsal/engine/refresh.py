@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 from rehearsal.engine.diff import equal, invert
 from rehearsal.engine.errors import EngineError
-from rehearsal.engine.executor import OK, UNKNOWN_STATUS, hide_secret_outputs
+from rehearsal.engine.executor import hide_secret_outputs
+from rehearsal.engine.planner import compare
 from rehearsal.engine.provider_client import Answer
 from rehearsal.engine.provider_errors import ProviderError
-from rehearsal.engine.replacement import compare
 from rehearsal.engine.run import Run
 from rehearsal.engine.snapshot import without_dangling
 from rehearsal.engine.state import Resource, now_rfc3339
 from rehearsal.engine.step import Step
-from rehearsal.engine.urn import is_default_provider, is_provider
+from rehearsal.engine.urn import is_provider
 
 
-def refresh(run: Run, *, alone: bool, parallel: int) -> None:
+def refresh(run: Run, *, alone: bool) -> None:
     """Refresh all resources of the snapshot.
 
     Args:
         run: the operation.
         alone: the operation is a refresh; otherwise it precedes an update, and its results are not
             counted.
-        parallel: how many resources to read at once.
     """
     base = list(run.snapshot.base)
     for state in base:
         if state.custom and not is_provider(state.type):
             run.ensure_provider(state.provider)
-    with ThreadPoolExecutor(max_workers=parallel) as pool:
+    with ThreadPoolExecutor(max_workers=run.parallel) as pool:
         results = list(pool.map(lambda state: _refresh_one(run, state, alone=alone), base))
     kept = [state for state in results if state is not None]
     run.snapshot.rebase(without_dangling(kept))
@@ -46,16 +46,8 @@ def _refresh_one(run: Run, old: Resource, *, alone: bool) -> Resource | None:
     run.reporter.started(step, "refresh")
     try:
         new, op = _read(run, step, old)
-    except (ProviderError, EngineError) as error:
-        urn = "" if is_default_provider(old.urn) else old.urn
-        run.error(f"Preview failed: {error}" if run.dry_run else str(error), urn)
-        if not run.dry_run:
-            status = error.status if isinstance(error, ProviderError) else OK
-            run.reporter.failed(step, status)
-            run.maybe_corrupt = run.maybe_corrupt or status == UNKNOWN_STATUS
-        run.step_failed = True
-        if not run.continue_on_error:
-            run.fail()
+    except EngineError as error:
+        run.fail(step, error, error.status if isinstance(error, ProviderError) else 0)
         return old
     step.new = new
     if alone:
@@ -67,9 +59,7 @@ def _refresh_one(run: Run, old: Resource, *, alone: bool) -> Resource | None:
 def _read(run: Run, step: Step, old: Resource) -> tuple[Resource | None, str]:
     if not old.custom or is_provider(old.type) or old.pending_replacement:
         return old, "same"
-    provider = run.provider_of(old)
-    if provider is None or not hasattr(provider, "read"):
-        return old, "same"
+    provider: Any = run.provider_of(old)
     answer: Answer = provider.read(old.urn, old.id, old.inputs, old.outputs)
     if answer.outputs is None or not answer.id:
         return None, "delete"
@@ -84,13 +74,13 @@ def _read(run: Run, step: Step, old: Resource) -> tuple[Resource | None, str]:
         text = "Refreshed resource is in an unhealthy state:\n* " + "\n* ".join(answer.reasons)
         run.reporter.diagnostic(text, "warning", old.urn)
     hide_secret_outputs(new)
-    if not (equal(new.inputs, old.inputs) and equal(new.outputs, old.outputs)):
-        new.modified = now_rfc3339()
     changed = not equal(new.outputs, old.outputs)
+    if changed or not equal(new.inputs, old.inputs):
+        new.modified = now_rfc3339()
     if not old.external:
         # What a person would see of an update right after this: the other way round it is what
         # changed outside.
-        diff = invert(compare(provider, new.urn, new, old.inputs, old.ignore_changes))
+        diff = invert(compare(provider, new, old.inputs, old.ignore_changes))
         changed = diff.changed
         if changed:
             step.changed_keys, step.detailed = diff.changed_keys, diff.detailed

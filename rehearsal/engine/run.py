@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from rehearsal.engine.errors import EngineError
+from rehearsal.engine.provider_errors import UNKNOWN_STATUS
 from rehearsal.engine.registry import Provider, Registry
 from rehearsal.engine.snapshot import Snapshot
 from rehearsal.engine.state import Resource
-from rehearsal.engine.step import Reporter
-from rehearsal.engine.urn import is_provider, parse_reference
+from rehearsal.engine.step import Reporter, Step
+from rehearsal.engine.urn import is_default_provider, is_provider, parse_reference
 
 
 class Bail(Exception):
@@ -25,24 +27,22 @@ class Run:
     """
 
     dry_run: bool
-    continue_on_error: bool
+    parallel: int
     snapshot: Snapshot
     reporter: Reporter
     registry: Registry
-    stopping: threading.Event
-    slots: threading.Semaphore
-    replace_targets: tuple[str, ...] = ()
+    stopping: threading.Event = field(default_factory=threading.Event)
     olds: dict[str, Resource] = field(default_factory=dict)
     news: dict[str, Resource] = field(default_factory=dict)
-    # URNs that are being deleted, which is how `deletedWith` knows it has nothing to do.
-    deletes: set[str] = field(default_factory=set)
-    failed_urns: set[str] = field(default_factory=set)
     step_failed: bool = False
     cancelled: bool = False
     maybe_corrupt: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock)
     idle: threading.Condition = field(default_factory=threading.Condition)
     busy: int = 0
+
+    def __post_init__(self) -> None:
+        self.slots = threading.Semaphore(self.parallel)
 
     def enter(self) -> None:
         """Count a registration in; what it began is finished before the operation ends."""
@@ -64,10 +64,6 @@ class Run:
         """Take the live resources of the snapshot as the past this run compares with."""
         self.olds = {state.urn: state for state in self.snapshot.base if not state.delete}
 
-    def find(self, urn: str) -> Resource | None:
-        """Return a resource of this run."""
-        return self.news.get(urn)
-
     def provider_of(self, state: Resource) -> Provider | Registry | None:
         """Return what serves a resource: a provider, the registry for providers, or nothing for
         components."""
@@ -86,13 +82,19 @@ class Run:
             if state.urn == urn and state.id == identifier:
                 self.registry.ensure(state)
                 return
-        raise Bail(self.error(f"could not find provider {reference} in the old state"))
+        raise EngineError(f"could not find provider {reference} in the old state")
 
     def error(self, message: str, urn: str = "") -> str:
         """Report an error and return its text."""
         self.reporter.diagnostic(message, urn=urn)
         return message
 
-    def fail(self) -> None:
-        """Start no more steps."""
+    def fail(self, step: Step, error: Exception, status: int) -> None:
+        """Report that a step failed, and let no other start."""
+        urn = "" if is_default_provider(step.urn) else step.urn
+        self.error(f"Preview failed: {error}" if self.dry_run else str(error), urn)
+        if not self.dry_run:
+            self.reporter.failed(step, status)
+            self.maybe_corrupt = self.maybe_corrupt or status == UNKNOWN_STATUS
+        self.step_failed = True
         self.stopping.set()

@@ -14,18 +14,7 @@ from dataclasses import replace
 from rehearsal.engine.diff import equal
 from rehearsal.engine.state import Deployment, PendingOperation, Resource
 
-_COMPARED = (
-    "urn",
-    "type",
-    "custom",
-    "custom_timeouts",
-    "retain_on_delete",
-    "provider",
-    "parent",
-    "deleted_with",
-    "replace_with",
-    "protect",
-)
+_COMPARED = ("custom", "custom_timeouts", "retain_on_delete", "provider", "parent", "protect")
 
 
 class Snapshot:
@@ -41,31 +30,20 @@ class Snapshot:
         # next look.
         self._left_over = [p for p in base.pending_operations if p.type == "creating"]
         self._pending: list[PendingOperation] = []
-        self._renamed: dict[str, str] = {}
         self._lock = threading.RLock()
 
-    def forget_pending_creates(self) -> None:
-        """Drop the creates that an earlier operation never ended."""
-        self._left_over = []
-
-    def rename(self, old_urn: str, new_urn: str) -> None:
-        """Have every reference to the old URN point to the new one from now on."""
-        with self._lock:
-            self._renamed[old_urn] = new_urn
-
-    def begin(self, state: Resource, kind: str) -> None:
+    def begin(self, state: Resource, kind: str) -> PendingOperation:
         """Record that a provider is about to be called for a resource."""
+        operation = PendingOperation(resource=replace(state), type=kind)
         with self._lock:
-            self._pending.append(PendingOperation(resource=replace(state), type=kind))
+            self._pending.append(operation)
             self.write()
+        return operation
 
-    def end(self, urn: str, kind: str) -> None:
-        """Forget the pending call for a resource; the caller saves."""
+    def end(self, operation: PendingOperation | None) -> None:
+        """Forget a pending call; the caller saves."""
         with self._lock:
-            for index, pending in enumerate(self._pending):
-                if pending.resource.urn == urn and pending.type == kind:
-                    del self._pending[index]
-                    return
+            self._pending = [other for other in self._pending if other is not operation]
 
     def remove(self, old: Resource) -> None:
         """Let an old state go."""
@@ -94,36 +72,12 @@ class Snapshot:
         """Return what is known now."""
         with self._lock:
             old = [state for state in self.base if id(state) not in self._done]
-            pending = [
-                replace(operation, resource=self._renewed(operation.resource))
-                for operation in self._pending
-            ]
             return Deployment(
-                resources=[self._renewed(state) for state in (*self._new, *old)],
-                pending_operations=[*self._left_over, *pending],
+                # Copies: the operation goes on changing the states that it works on.
+                resources=[replace(state) for state in (*self._new, *old)],
+                pending_operations=[*self._left_over, *self._pending],
                 metadata=self._metadata,
             )
-
-    def _renewed(self, state: Resource) -> Resource:
-        if not self._renamed:
-            return replace(state, aliases=[])
-
-        def urn(text: str) -> str:
-            return self._renamed.get(text, text)
-
-        provider_urn, separator, identifier = state.provider.rpartition("::")
-        return replace(
-            state,
-            aliases=[],
-            parent=urn(state.parent),
-            deleted_with=urn(state.deleted_with),
-            provider=f"{urn(provider_urn)}{separator}{identifier}",
-            dependencies=[urn(item) for item in state.dependencies],
-            property_dependencies={
-                key: [urn(item) for item in items]
-                for key, items in state.property_dependencies.items()
-            },
-        )
 
 
 def must_write(old: Resource, new: Resource) -> bool:
@@ -150,7 +104,6 @@ def without_dangling(resources: list[Resource]) -> list[Resource]:
                 dependencies=[urn for urn in resource.dependencies if urn in there],
                 # The official engine drops empty entries here, too.
                 property_dependencies={key: urns for key, urns in by_property.items() if urns},
-                deleted_with=resource.deleted_with if resource.deleted_with in there else "",
                 parent=resource.parent if resource.parent in there else "",
             )
         )

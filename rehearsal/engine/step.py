@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.engine.diff import DetailedDiff, equal
-from rehearsal.engine.state import Resource
+from rehearsal.engine.state import MEMBERS, Resource
 from rehearsal.engine.urn import is_default_provider
 from rehearsal.engine.values import SECRET_SIGNATURE, SIGNATURE_KEY, Secret, encode
 
 Emit = Callable[[dict[str, Any]], None]
+_ALWAYS_SHOWN = ("type", "urn", "id", "parent", "inputs", "outputs", "provider")
+_SHOWN = ("custom", "delete", "protect", "external", "retainOnDelete", "initErrors", *_ALWAYS_SHOWN)
 
 
 @dataclass(kw_only=True)
@@ -33,7 +35,6 @@ class Step:
     changed_keys: tuple[str, ...] = ()
     detailed: DetailedDiff | None = None
     ignore_changes: tuple[str, ...] = ()
-    random_seed: bytes = b""
     keeps_old: bool = False
     deletes_first: bool = False
 
@@ -42,9 +43,7 @@ class Step:
         """The state this step is about."""
         state = self.new if self.new is not None else self.old
         if state is None:
-            raise AssertionError(
-                f"a {self.op} step of {self.urn} has neither an old nor a new state"
-            )
+            raise AssertionError(f"a {self.op} step of {self.urn} has no state at all")
         return state
 
     @property
@@ -54,7 +53,6 @@ class Step:
             "create-replacement",
             "delete-replaced",
             "read-replacement",
-            "import-replacement",
             "discard-replaced",
             "remove-pending-replace",
             "refresh",
@@ -68,7 +66,6 @@ class Reporter:
     emit: Emit
     planning: bool
     counts: dict[str, int] = field(default_factory=dict)
-    errors: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def started(self, step: Step, op: str) -> None:
@@ -100,7 +97,7 @@ class Reporter:
     def diagnostic(
         self, message: str, severity: str = "error", urn: str = "", *, stream: int = 0
     ) -> None:
-        """Tell a person something; errors are remembered."""
+        """Tell a person something."""
         content: dict[str, Any] = {"urn": urn} if urn else {}
         if severity in ("error", "warning"):
             content["prefix"] = f"{severity}: "
@@ -108,8 +105,6 @@ class Reporter:
         if stream:
             content["streamID"] = stream
         with self.lock:
-            if severity == "error":
-                self.errors += 1
             self.emit({"diagnosticEvent": content})
 
     def _send(self, kind: str, content: dict[str, Any]) -> None:
@@ -121,50 +116,36 @@ class Reporter:
 def metadata(step: Step, op: str) -> dict[str, Any]:
     """Write a step as the event log has it (StepEventMetadata)."""
     state = step.state
+    detailed = None
+    if step.detailed is not None:
+        detailed = {p: {"diffKind": k, "inputDiff": i} for p, (k, i) in step.detailed.items()}
     document: dict[str, Any] = {
         "op": op,
         "urn": step.urn,
         "type": state.type,
         "old": _state_document(step.old),
         "new": _state_document(step.new),
+        "keys": list(step.keys),
+        "diffs": list(step.changed_keys),
+        "detailedDiff": detailed,
+        "logical": step.logical,
+        "provider": state.provider,
     }
-    if step.keys:
-        document["keys"] = list(step.keys)
-    if step.changed_keys:
-        document["diffs"] = list(step.changed_keys)
-    document["detailedDiff"] = None
-    if step.detailed is not None:
-        document["detailedDiff"] = {
-            path: {"diffKind": kind, "inputDiff": is_input}
-            for path, (kind, is_input) in step.detailed.items()
-        }
-    if step.logical:
-        document["logical"] = True
-    document["provider"] = state.provider
-    return document
+    optional = ("keys", "diffs", "logical")
+    return {key: value for key, value in document.items() if value or key not in optional}
 
 
 def _state_document(state: Resource | None) -> dict[str, Any] | None:
     if state is None:
         return None
     document: dict[str, Any] = {
-        "type": state.type,
-        "urn": state.urn,
-        "custom": state.custom,
-        "delete": state.delete,
-        "id": state.id,
-        "parent": state.parent,
-        "protect": state.protect,
-        "taint": state.taint,
-        "external": state.external,
-        "retainOnDelete": state.retain_on_delete,
-        "inputs": encode(state.inputs, secret=_hidden),
-        "outputs": encode(state.outputs, secret=_hidden),
-        "provider": state.provider,
-        "initErrors": state.init_errors,
+        member: getattr(state, name)
+        for member, name in MEMBERS.items()
+        if member in _SHOWN and (getattr(state, name) or member in _ALWAYS_SHOWN)
     }
-    always = ("type", "urn", "id", "parent", "inputs", "outputs", "provider")
-    return {key: value for key, value in document.items() if value or key in always}
+    for name in ("inputs", "outputs"):
+        document[name] = encode(document[name], secret=_hidden)
+    return document
 
 
 def _hidden(_: Secret) -> dict[str, str]:

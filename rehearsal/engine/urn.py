@@ -6,7 +6,7 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 PROVIDER_PREFIX = "pulumi:providers:"
 
 
-def make_urn(*, stack: str, project: str, parent: str, type_token: str, name: str) -> str:
+def make_urn(stack: str, project: str, parent: str, type_token: str, name: str) -> str:
     """Make a URN; a parent that is the stack (or nothing) leaves no trace in the qualified type."""
     qualified = type_token
     if parent and qualified_type(parent) != STACK_TYPE:

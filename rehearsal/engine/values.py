@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rehearsal.engine.errors import EngineError, not_supported
+
 SIGNATURE_KEY: Final = "4dabf18193072939515e22adb298388d"
 SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"
 ASSET_SIGNATURE: Final = "c44067f5952c0a294b673a41bacd8c17"
@@ -31,7 +33,7 @@ UNKNOWN_TEXTS: Final = frozenset(
 )
 
 
-class ValueEncodingError(ValueError):
+class ValueEncodingError(EngineError):
     """A special object on the wire or in a state file that has no meaning here."""
 
 
@@ -70,10 +72,9 @@ class Asset:
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A tree of files given by a map, path or uri; two archives are equal when their hashes are."""
+    """A packed tree of files given by path or uri; two are equal when their hashes are."""
 
     hash: str = ""
-    assets: dict[str, Any] | None = None
     path: str | None = None
     uri: str | None = None
 
@@ -112,21 +113,13 @@ def _decode_special(plain: dict[str, Any]) -> Any:
     signature = plain[SIGNATURE_KEY]
     if signature == SECRET_SIGNATURE and "value" in plain:
         return Secret(decode(plain["value"]))
+    members = {key: item for key, item in plain.items() if key != SIGNATURE_KEY}
     if signature == ASSET_SIGNATURE:
-        return Asset(
-            hash=plain.get("hash", ""),
-            text=plain.get("text"),
-            path=plain.get("path"),
-            uri=plain.get("uri"),
-        )
+        return Asset(**members)
     if signature == ARCHIVE_SIGNATURE:
-        assets = plain.get("assets")
-        return Archive(
-            hash=plain.get("hash", ""),
-            assets=None if assets is None else {key: decode(item) for key, item in assets.items()},
-            path=plain.get("path"),
-            uri=plain.get("uri"),
-        )
+        if members.pop("assets", None) is not None:
+            raise not_supported("an archive made of a map of assets")
+        return Archive(**members)
     if signature == REFERENCE_SIGNATURE:
         identifier = plain.get("id")
         return ResourceReference(
@@ -138,9 +131,8 @@ def _decode_special(plain: dict[str, Any]) -> Any:
         inner = decode(plain["value"]) if "value" in plain else UNKNOWN
         return Secret(inner) if plain.get("secret") else inner
     raise ValueEncodingError(
-        f"a special object has the signature {signature!r} with members {sorted(plain)}; known "
-        "are secret (with a "
-        "value), asset, archive, resource reference and output value"
+        f"a special object has the signature {signature!r} with members {sorted(plain)}; known are "
+        "secret (with a value), asset, archive, resource reference and output value"
     )
 
 
@@ -173,7 +165,7 @@ def encode(
                 return secret(item)
             return {SIGNATURE_KEY: SECRET_SIGNATURE, "value": walk(item.value)}
         if isinstance(item, Asset | Archive):
-            return _encode_asset(item, walk, asset_content)
+            return _encode_asset(item, asset_content)
         if isinstance(item, ResourceReference):
             return _encode_reference(item, keep_references)
         return item
@@ -181,20 +173,11 @@ def encode(
     return walk(value)
 
 
-def _encode_asset(item: Asset | Archive, walk: Callable[[Any], Any], content: bool) -> Any:
-    is_asset = isinstance(item, Asset)
-    plain: dict[str, Any] = {SIGNATURE_KEY: ASSET_SIGNATURE if is_asset else ARCHIVE_SIGNATURE}
-    if item.hash:
-        plain["hash"] = item.hash
-    if content:
-        inner = item.text if isinstance(item, Asset) else item.assets
-        if inner is not None:
-            plain["text" if is_asset else "assets"] = walk(inner)
-        if item.path is not None:
-            plain["path"] = item.path
-        if item.uri is not None:
-            plain["uri"] = item.uri
-    return plain
+def _encode_asset(item: Asset | Archive, content: bool) -> Any:
+    signature = ASSET_SIGNATURE if isinstance(item, Asset) else ARCHIVE_SIGNATURE
+    given = {"hash": item.hash} | (vars(item) if content else {})
+    told = {key: text for key, text in given.items() if text or (text == "" and key != "hash")}
+    return {SIGNATURE_KEY: signature, **told}
 
 
 def _encode_reference(item: ResourceReference, keep: bool) -> Any:
@@ -244,7 +227,7 @@ def values_from_struct(struct: Any) -> dict[str, Any]:
 
 
 def walk_values(value: Any) -> Iterator[Any]:
-    """Yield the value and every value inside it, secrets' and archives' contents included."""
+    """Yield the value and every value inside it, secrets' contents included."""
     yield value
     inner: list[Any] = []
     if isinstance(value, dict):
@@ -253,8 +236,6 @@ def walk_values(value: Any) -> Iterator[Any]:
         inner = value
     elif isinstance(value, Secret):
         inner = [value.value]
-    elif isinstance(value, Archive) and value.assets is not None:
-        inner = list(value.assets.values())
     for item in inner:
         yield from walk_values(item)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,9 +48,7 @@ class PlainProvider(BuiltinProvider):
     """Replaces a resource when one of `fixed` changes, and records every call."""
 
     def __init__(self, *, fixed: Sequence[str] = (), delete_first: bool = False) -> None:
-        super().__init__(
-            organization="o", project="p", read_stack=lambda _: None, find=lambda _: None
-        )
+        super().__init__("o", "p", lambda _: None)
         self.fixed, self.delete_first = fixed, delete_first
         self.failures: list[tuple[str, str]] = []
         self.calls: list[tuple[str, str]] = []
@@ -124,8 +121,6 @@ class Stage:
         *resources: Resource,
         provider: PlainProvider | None = None,
         dry_run: bool = False,
-        continue_on_error: bool = False,
-        replace: tuple[str, ...] = (),
     ) -> None:
         self.events: list[dict[str, Any]] = []
         self.saves: list[Deployment] = []
@@ -133,17 +128,14 @@ class Stage:
         base = Deployment(resources=[the_provider(), *resources])
         self.run = Run(
             dry_run=dry_run,
-            continue_on_error=continue_on_error,
+            parallel=4,
             snapshot=Snapshot(base, None if dry_run else self.saves.append),
             reporter=Reporter(emit=self.events.append, planning=dry_run),
             registry=OneProviderRegistry(self.provider),
-            stopping=threading.Event(),
-            slots=threading.Semaphore(4),
-            replace_targets=replace,
         )
         self.run.index_olds()
         self.executor = Executor(self.run)
-        self.planner = Planner(run=self.run, executor=self.executor, stack="dev", project="p")
+        self.planner = Planner(run=self.run)
 
     @property
     def errors(self) -> list[str]:

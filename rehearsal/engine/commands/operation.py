@@ -172,7 +172,6 @@ def _options(command: Command, kind: Any) -> Options:
         kind=kind,
         parallel=int(parallel),
         refresh=command.on("refresh"),
-        replace=tuple(command.flags.get("replace", ())),
         client=command.text("client"),
     )
 

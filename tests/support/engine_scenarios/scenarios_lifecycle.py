@@ -45,9 +45,9 @@ export("stored", row.stored)
 """
 
 ASSETS = """
-held = pulumi.AssetArchive({"b": pulumi.FileArchive("./folder"), "a": pulumi.StringAsset("text")})
-folder = pulumi.FileArchive("./folder")
-a = Thing("a", source=pulumi.FileAsset("./one.txt"), folder=folder, held=held)
+packed = pulumi.FileArchive("./packed.zip")
+held = pulumi.StringAsset("text")
+a = Thing("a", source=pulumi.FileAsset("./one.txt"), packed=packed, held=held)
 """
 
 ROWS = """
@@ -235,9 +235,9 @@ SCENARIOS = (
         name="unknown_diff",
         story="A provider that cannot say whether there is a difference leaves it to the inputs.",
         steps=(
-            program('Thing("a", opaque={"x": [1]})'),
+            program('Thing("a", opaque=1)'),
             up(),
-            program('Thing("a", opaque={"x": [1, 2]})'),
+            program('Thing("a", opaque=2)'),
             up(),
         ),
     ),
@@ -246,14 +246,13 @@ SCENARIOS = (
         story="Assets and archives are compared by what they hold, not by where they lie.",
         steps=(
             Write(path="project/one.txt", text="first"),
-            Write(path="project/folder/a.txt", text="a"),
-            Write(path="project/folder/deep/b.txt", text="b"),
+            Write(path="project/packed.zip", text="a"),
             program(ASSETS),
             up(),
             Write(path="project/two.txt", text="first"),
             program(ASSETS.replace("one.txt", "two.txt")),
             up(),
-            Write(path="project/folder/a.txt", text="changed"),
+            Write(path="project/packed.zip", text="changed"),
             preview(),
             up(),
         ),

@@ -11,15 +11,6 @@ from tests.support.engine_scenarios.scenario import (
     up,
 )
 
-ALIASED = """
-group = Group("group")
-a = Thing("renamed", ResourceOptions(aliases=[pulumi.Alias(name="a")]), value=1)
-top = pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)
-b = Thing("b", ResourceOptions(parent=group, aliases=[top]), value=a.shout)
-plain = pulumi.Alias(type_="test:index:Thing")
-c = Thing("c", ResourceOptions(aliases=[plain]), kind="test:index:Detailed", value=2)
-"""
-
 SCENARIOS = (
     Scenario(
         name="protect_delete",
@@ -81,18 +72,6 @@ SCENARIOS = (
         ),
     ),
     Scenario(
-        name="replace_on_changes",
-        story="A property named in replaceOnChanges replaces although the provider would update.",
-        steps=(
-            program('Thing("a", ResourceOptions(replace_on_changes=["value"]), value=1, other=1)'),
-            up(),
-            program('Thing("a", ResourceOptions(replace_on_changes=["value"]), value=1, other=2)'),
-            up(),
-            program('Thing("a", ResourceOptions(replace_on_changes=["value"]), value=2, other=2)'),
-            up(),
-        ),
-    ),
-    Scenario(
         name="retain_on_delete",
         story="A retained resource leaves the state without a delete, replaced or dropped.",
         ordered=False,
@@ -124,61 +103,6 @@ SCENARIOS = (
         ),
     ),
     Scenario(
-        name="deleted_with",
-        story="A resource that is deleted with another is not deleted on its own.",
-        steps=(
-            program("""
-            a = Thing("a", value=1)
-            b = Thing("b", ResourceOptions(deleted_with=a), value=1)
-            """),
-            up(),
-            program('a = Thing("a", value=1)'),
-            up(),
-            program("""
-            a = Thing("a", value=1)
-            b = Thing("b", ResourceOptions(deleted_with=a), value=1)
-            """),
-            up(),
-            destroy(),
-        ),
-    ),
-    Scenario(
-        name="aliases",
-        story="A renamed, a reparented and a retyped resource keep their history.",
-        ordered=False,
-        steps=(
-            program("""
-            a = Thing("a", value=1)
-            b = Thing("b", value=a.shout)
-            c = Thing("c", value=2)
-            """),
-            up(),
-            program(ALIASED),
-            preview(),
-            up(),
-            up("--expect-no-changes"),
-        ),
-    ),
-    Scenario(
-        name="alias_component",
-        story="A renamed component brings its children along.",
-        ordered=False,
-        steps=(
-            program("""
-            group = Group("group")
-            Thing("group-a", ResourceOptions(parent=group), value=1)
-            Thing("other", ResourceOptions(parent=group), value=1)
-            """),
-            up(),
-            program("""
-            group = Group("team", ResourceOptions(aliases=[pulumi.Alias(name="group")]))
-            Thing("team-a", ResourceOptions(parent=group), value=1)
-            Thing("other", ResourceOptions(parent=group), value=1)
-            """),
-            up(),
-        ),
-    ),
-    Scenario(
         name="additional_secret_outputs",
         story="Named outputs become secrets in the state, and what is made of them too.",
         steps=(
@@ -206,34 +130,6 @@ SCENARIOS = (
             up(),
             destroy(),
         ),
-    ),
-    Scenario(
-        name="import_option",
-        story="An existing resource is imported, then is an ordinary one.",
-        steps=(
-            Exists(identity="there-1", inputs={"name": "there", "value": 1}),
-            program('Thing("a", ResourceOptions(import_="there-1"), name="there", value=1)'),
-            preview(),
-            up(),
-            up("--expect-no-changes"),
-            program('Thing("a", name="there", value=2)'),
-            up(),
-        ),
-    ),
-    Scenario(
-        name="import_differs",
-        story="An import that differs from the program is updated in the same run.",
-        steps=(
-            Exists(identity="there-1", inputs={"name": "there", "value": 1}),
-            program('Thing("a", ResourceOptions(import_="there-1"), name="there", value=2)'),
-            preview(),
-            up(),
-        ),
-    ),
-    Scenario(
-        name="import_missing",
-        story="An import of what is not there fails.",
-        steps=(program('Thing("a", ResourceOptions(import_="nowhere"), value=1)'), preview(), up()),
     ),
     Scenario(
         name="read_existing",

@@ -10,13 +10,6 @@ a = Thing("a", fixed="FIXED", value=1)
 b = Thing("b", value=a.name)
 """
 
-CHAIN = """
-a = Thing("a", exclusive="EXCLUSIVE")
-b = Thing("b", fixed=a.name)
-c = Thing("c", ResourceOptions(depends_on=[b]), value="kept")
-d = Thing("d", fixed=b.name)
-"""
-
 # The endpoint story of this repository: a swap points at an immutable configuration by name.
 SWAP = """
 model = Thing("model", fixed="MODEL")
@@ -48,18 +41,6 @@ SCENARIOS = (
             program(SWAP.replace("MODEL", "two")),
             preview(),
             up(),
-        ),
-    ),
-    Scenario(
-        name="replace_delete_first",
-        story="The provider asks to delete before replacing; dependents that must go, go first.",
-        steps=(
-            program(CHAIN.replace("EXCLUSIVE", "one")),
-            up(),
-            program(CHAIN.replace("EXCLUSIVE", "two")),
-            preview(),
-            up(),
-            up("--expect-no-changes"),
         ),
     ),
     Scenario(
@@ -100,16 +81,6 @@ SCENARIOS = (
             up(),
             program(KEPT),
             up(),
-        ),
-    ),
-    Scenario(
-        name="replace_forced",
-        story="--replace replaces a thing that did not change, and only that one.",
-        steps=(
-            program(PAIR),
-            up(),
-            preview("--replace", "urn:pulumi:dev::p::test:index:Thing::a"),
-            up("--replace", "urn:pulumi:dev::p::test:index:Thing::a"),
         ),
     ),
     Scenario(

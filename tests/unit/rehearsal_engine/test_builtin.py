@@ -1,15 +1,15 @@
-"""Stack references and looking up resources."""
+"""Stack references, and the functions that are refused."""
 
 from __future__ import annotations
 
 import pytest
 
-from rehearsal.engine.builtin import GET_RESOURCE, READ_OUTPUTS, BuiltinProvider
+from rehearsal.engine.builtin import BuiltinProvider
+from rehearsal.engine.errors import EngineError
 from rehearsal.engine.provider_errors import ProviderError
 from rehearsal.engine.state import Deployment, Resource
 from rehearsal.engine.urn import STACK_TYPE
 from rehearsal.engine.values import Secret
-from tests.support.engine_states import a_resource
 
 URN = "urn:pulumi:dev::p::pulumi:pulumi:StackReference::base"
 
@@ -19,13 +19,7 @@ def a_builtin(*, resources: list[Resource], asked: list[str]) -> BuiltinProvider
         asked.append(name)
         return None if name.endswith("/gone") else Deployment(resources=resources)
 
-    thing = a_resource("a")
-    return BuiltinProvider(
-        organization="organization",
-        project="p",
-        read_stack=read_stack,
-        find=lambda urn: thing if urn == thing.urn else None,
-    )
+    return BuiltinProvider("organization", "p", read_stack)
 
 
 def a_stack(**outputs: object) -> Resource:
@@ -60,7 +54,6 @@ def test_outputs_are_told_and_the_secret_ones_are_named() -> None:
         "outputs": {"b": Secret(1), "a": {"x": [Secret(2)]}, "c": 3},
         "secretOutputNames": ["a", "b"],
     }
-    assert builtin.invoke(READ_OUTPUTS, {"name": "base"}, preview=False)[0] == answer.outputs
 
 
 @pytest.mark.parametrize("name", ["gone", "a/b/c/d", "a//b"])
@@ -71,17 +64,7 @@ def test_a_stack_that_is_not_there_is_named(name: str) -> None:
         builtin.read(URN, name, {"name": name}, {})
 
 
-def test_a_resource_of_this_run_is_found_by_its_urn() -> None:
-    builtin = a_builtin(resources=[], asked=[])
-    thing = a_resource("a")
-
-    found, _ = builtin.invoke(GET_RESOURCE, {"urn": thing.urn}, preview=False)
-
-    assert (found["id"], found["state"]) == (thing.id, thing.outputs)
-    with pytest.raises(ProviderError, match="unknown resource urn:other"):
-        builtin.invoke(GET_RESOURCE, {"urn": "urn:other"}, preview=False)
-
-
-def test_an_unknown_function_is_refused_by_name() -> None:
-    with pytest.raises(ProviderError, match="pulumi:pulumi:fly"):
-        a_builtin(resources=[], asked=[]).invoke("pulumi:pulumi:fly", {}, preview=False)
+@pytest.mark.parametrize("token", ["pulumi:pulumi:getResource", "pulumi:pulumi:readStackOutputs"])
+def test_every_function_is_refused_by_name(token: str) -> None:
+    with pytest.raises(EngineError, match=rf"the function {token} is not supported"):
+        a_builtin(resources=[], asked=[]).invoke(token, {}, preview=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.engine.deletes import delete_layers, needed_by, plan_deletes, run_deletes
+from rehearsal.engine.deletes import delete_layers, plan_deletes, run_deletes
 from rehearsal.engine.executor import StepFailedError
 from rehearsal.engine.provider_client import Answer
 from rehearsal.engine.provider_errors import ProviderError
@@ -132,26 +132,15 @@ def test_some_resources_only_leave_the_state(members: dict[str, Any]) -> None:
     assert names(stage.saves[-1].resources) == ["default"]
 
 
-def test_what_goes_with_another_is_not_deleted_itself() -> None:
-    host = a_resource("host")
-    guest = a_resource("guest", deleted_with=host.urn)
-    stage = Stage(host, guest)
-
-    run_deletes(stage.run, stage.executor, plan_all(stage), 2)
-
-    assert stage.provider.calls == [("delete", host.urn)]
-    assert names(stage.saves[-1].resources) == ["default"]
-
-
 def plan_all(stage: Stage) -> list[Step]:
-    return plan_deletes(stage.run, operated={PROVIDER_URN}, already=set())
+    return plan_deletes(stage.run, {PROVIDER_URN})
 
 
 def test_every_protected_resource_is_told_and_stays_while_others_of_its_layer_go() -> None:
     kept = [a_resource("a", protect=True), a_resource("b", protect=True)]
     stage = Stage(*kept, a_resource("c"))
 
-    run_deletes(stage.run, stage.executor, plan_all(stage), 4)
+    run_deletes(stage.run, stage.executor, plan_all(stage))
 
     assert sum("because it is protected" in error for error in stage.errors) == 2
     assert stage.provider.calls == [("delete", urn_of("c"))]
@@ -161,11 +150,9 @@ def test_every_protected_resource_is_told_and_stays_while_others_of_its_layer_go
 def test_nothing_that_is_still_needed_goes_after_a_failed_delete() -> None:
     base = a_resource("base")
     user = a_resource("user", dependencies=[base.urn])
-    stage = Stage(
-        base, user, provider=FailingProvider(ProviderError("busy")), continue_on_error=True
-    )
+    stage = Stage(base, user, provider=FailingProvider(ProviderError("busy")))
 
-    run_deletes(stage.run, stage.executor, plan_all(stage), 4)
+    run_deletes(stage.run, stage.executor, plan_all(stage))
 
     assert stage.errors == ["busy\n"]
     assert names(stage.run.snapshot.deployment().resources) == ["default", "base", "user"]
@@ -175,7 +162,7 @@ def test_deletes_are_layered_so_that_nothing_loses_what_it_needs() -> None:
     a = a_resource("a")
     b = a_resource("b", dependencies=[a.urn])
     c = a_resource("c", property_dependencies={"x": [a.urn]}, parent=b.urn)
-    d = a_resource("d", deleted_with=a.urn)
+    d = a_resource("d", dependencies=[a.urn])
     steps = [Step(op="delete", urn=state.urn, old=state) for state in (a, b, c, d)]
 
     layers = delete_layers(steps)
@@ -197,7 +184,7 @@ def test_left_overs_and_the_forgotten_are_deleted_but_not_what_is_in_use() -> No
     ]
     stage = Stage(*states)
 
-    steps = plan_deletes(stage.run, operated={urn_of("kept"), PROVIDER_URN}, already=set())
+    steps = plan_deletes(stage.run, {urn_of("kept"), PROVIDER_URN})
 
     assert [(step.op, step.state.id) for step in steps] == [
         ("delete", "gone-1"),
@@ -205,14 +192,6 @@ def test_left_overs_and_the_forgotten_are_deleted_but_not_what_is_in_use() -> No
         ("discard", "seen-1"),
         ("remove-pending-replace", "begun-1"),
     ]
-
-
-def test_everything_a_resource_needs_is_found() -> None:
-    a = a_resource("a")
-    b = a_resource("b", dependencies=[a.urn])
-    c = a_resource("c", parent=b.urn, provider="")
-
-    assert needed_by([a, b, c], {c.urn}) == {a.urn, b.urn, c.urn, PROVIDER_URN}
 
 
 def test_outputs_that_repeat_a_secret_input_are_secret() -> None:
@@ -248,3 +227,15 @@ def test_secrets_are_hidden_in_events() -> None:
 
     assert "hush" not in str(stage.events)
     assert [next(iter(event)) for event in stage.events] == ["resourcePreEvent", "resOutputsEvent"]
+
+
+def test_two_old_copies_of_a_resource_are_pending_each_for_itself() -> None:
+    stage = Stage()
+    first, second = a_resource("a", id="a-0"), a_resource("a", id="a-1")
+
+    ended = stage.run.snapshot.begin(first, "deleting")
+    stage.run.snapshot.begin(second, "deleting")
+    stage.run.snapshot.end(ended)
+
+    pending = stage.run.snapshot.deployment().pending_operations
+    assert [operation.resource.id for operation in pending] == ["a-1"]

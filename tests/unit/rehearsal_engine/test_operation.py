@@ -13,6 +13,7 @@ from rehearsal.engine.errors import EngineError
 from rehearsal.engine.operation import Options, Target, run_operation
 from rehearsal.engine.program import ProgramError, interpreter
 from rehearsal.engine.state import Deployment
+from tests.support.engine_states import a_resource
 
 
 def a_target(root: Path, **options: Any) -> Target:
@@ -25,22 +26,17 @@ def a_target(root: Path, **options: Any) -> Target:
     )
 
 
-@pytest.mark.parametrize(
-    ("options", "flag"),
-    [
-        (Options(kind="update", targets=("urn:x",)), "--target"),
-        (Options(kind="destroy", run_program=True), "--run-program"),
-        (Options(kind="update", exclude_protected=True), "--exclude-protected"),
-    ],
-)
-def test_options_that_are_not_done_are_refused_by_name(
-    options: Options, flag: str, tmp_path: Path
+@pytest.mark.parametrize("member", ["taint", "deleted_with", "replace_with"])
+def test_a_state_that_holds_what_is_not_done_is_refused_by_name(
+    member: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(EngineError, match=flag):
+    deployment = Deployment(resources=[a_resource("a", **{member: "x"})])
+
+    with pytest.raises(EngineError, match=rf"{member} in the state of .*::a"):
         run_operation(
             target=a_target(tmp_path),
-            options=options,
-            deployment=Deployment(),
+            options=Options(kind="update"),
+            deployment=deployment,
             save=None,
             emit=lambda event: None,
             read_stack=lambda name: None,

@@ -8,8 +8,7 @@ import pytest
 from pulumi.runtime.proto import alias_pb2, callback_pb2, resource_pb2
 
 from rehearsal.engine.errors import EngineError
-from rehearsal.engine.goal import Alias
-from rehearsal.engine.requests import Inherited, duration_seconds, goal_from_request
+from rehearsal.engine.requests import Goal, Inherited, Reader, duration_seconds, refuse
 from rehearsal.engine.values import struct_from_plain
 
 
@@ -18,8 +17,10 @@ def a_request(**members: Any) -> Any:
     return resource_pb2.RegisterResourceRequest(**(values | members))
 
 
-def read(request: Any, inherited: Inherited | None = None) -> Any:
-    return goal_from_request(request, inherited or Inherited(), "/project", "/project")
+def read(request: Any, inherited: Inherited | None = None) -> Goal:
+    handed_down = Inherited() if inherited is None else inherited
+    place = {"stack": "dev", "project": "p", "root": "/project", "folder": "/project"}
+    return Reader(**place, inherited=handed_down).goal(request)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,11 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         ({"remote": True}, "remote component"),
         ({"pluginDownloadURL": "https://x"}, "plugin_download_url"),
         ({"replace_with": ["urn:x"]}, "replace_with"),
+        ({"importId": "found-1"}, "import_"),
+        ({"deletedWith": "urn:x"}, "deleted_with"),
+        ({"replaceOnChanges": ["value"]}, "replace_on_changes"),
+        ({"hideDiffs": ["value"]}, "hide_diffs"),
+        ({"aliases": [alias_pb2.Alias(spec=alias_pb2.Alias.Spec(name="old"))]}, "alias"),
         ({"transforms": [callback_pb2.Callback(token="t")]}, "transform"),
         ({"packageRef": "ref"}, "parameterized package"),
         ({"hooks": {"after_create": ["h"]}}, "hook"),
@@ -61,30 +67,30 @@ def test_a_custom_type_needs_three_parts() -> None:
 def test_every_property_depends_on_everything_when_the_program_does_not_say() -> None:
     request = a_request(object=struct_from_plain({"x": 1}), dependencies=["urn:b", "urn:a"])
 
-    goal = read(request)
+    state = read(request).state
 
-    assert goal.dependencies == ("urn:a", "urn:b")
-    assert goal.property_dependencies == {"x": ["urn:a", "urn:b"]}
+    assert state.dependencies == ["urn:a", "urn:b"]
+    assert state.property_dependencies == {"x": ["urn:a", "urn:b"]}
 
 
 def test_children_inherit_protection_and_their_fate_unless_they_say_otherwise() -> None:
     inherited = Inherited()
-    parent = read(a_request(protect=True, retainOnDelete=True, deletedWith="urn:host"))
-    inherited.remember("urn:parent", parent, {"aws": "urn:aws::id"})
+    parent = read(a_request(protect=True, retainOnDelete=True)).state
+    inherited.remember(parent, {"aws": "urn:aws::id"})
 
-    child = read(a_request(parent="urn:parent"), inherited)
-    other = read(a_request(parent="urn:parent", protect=False, retainOnDelete=False), inherited)
+    child = read(a_request(parent=parent.urn), inherited).state
+    free = {"parent": parent.urn, "protect": False, "retainOnDelete": False}
+    other = read(a_request(**free), inherited).state
 
-    assert (child.protect, child.retain_on_delete, child.deleted_with) == (True, True, "urn:host")
+    assert (child.protect, child.retain_on_delete) == (True, True)
     assert (other.protect, other.retain_on_delete) == (False, False)
-    assert inherited.provider("urn:parent", "aws") == "urn:aws::id"
-    assert inherited.provider("urn:parent", "docker") == ""
+    assert inherited.provider(parent.urn, "aws") == "urn:aws::id"
+    assert inherited.provider(parent.urn, "docker") == ""
 
 
 def test_options_keep_their_meaning() -> None:
-    spec = alias_pb2.Alias.Spec(name="old", noParent=True)
     request = a_request(
-        aliases=[alias_pb2.Alias(spec=spec)],
+        aliases=[alias_pb2.Alias(urn="urn:old")],
         aliasURNs=["urn:before"],
         customTimeouts={"create": "5m", "delete": "1h"},
         deleteBeforeReplaceDefined=True,
@@ -93,13 +99,20 @@ def test_options_keep_their_meaning() -> None:
 
     goal = read(request)
 
-    assert goal.aliases == (Alias(urn="urn:before"), Alias(name="old", no_parent=True))
-    assert goal.custom_timeouts == {"create": 300, "delete": 3600}
+    assert goal.aliases == ("urn:before", "urn:old")
+    assert goal.state.custom_timeouts == {"create": 300, "delete": 3600}
     assert goal.delete_before_replace is False
-    assert goal.source_position == "project:///parts/a b.py#7"
+    assert goal.state.source_position == "project:///parts/a b.py#7"
 
 
 def test_an_explicit_provider_carries_its_version_as_the_official_engine_writes_it() -> None:
     request = a_request(type="pulumi:providers:aws", version="7.51.1")
 
-    assert read(request).inputs == {"version": "7.51.1", "__internal": {}}
+    assert read(request).state.inputs == {"version": "7.51.1", "__internal": {}}
+
+
+def test_an_invoke_of_a_plugin_from_elsewhere_is_refused_with_its_function() -> None:
+    request = resource_pb2.ResourceInvokeRequest(tok="test:index:f", pluginDownloadURL="https://x")
+
+    with pytest.raises(EngineError, match=r"plugin_download_url \(test:index:f\)"):
+        refuse(request, request.tok)

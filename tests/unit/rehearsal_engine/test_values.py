@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rehearsal.engine.errors import EngineError
 from rehearsal.engine.values import (
+    ARCHIVE_SIGNATURE,
     SIGNATURE_KEY,
     UNKNOWN,
     UNKNOWN_TEXT,
@@ -30,7 +32,8 @@ from rehearsal.engine.values import (
 SPECIAL = [
     Secret({"a": [1, Secret("x")]}),
     Asset(text="hi", hash="h"),
-    Archive(assets={"a": Asset(path="p"), "b": Archive(uri="file:///x")}),
+    Archive(path="m.zip", hash="h"),
+    Asset(text="", hash="h"),
     ResourceReference(urn="urn:a", id="i", package_version="1.2.3"),
     ResourceReference(urn="urn:a"),
     ResourceReference(urn="urn:a", id=UNKNOWN),
@@ -92,8 +95,13 @@ def test_an_unknown_signature_is_refused_by_name() -> None:
         decode({SIGNATURE_KEY: "new-kind"})
 
 
+def test_an_archive_of_a_map_is_refused_by_name() -> None:
+    with pytest.raises(EngineError, match="an archive made of a map of assets is not supported"):
+        decode({SIGNATURE_KEY: ARCHIVE_SIGNATURE, "assets": {}})
+
+
 def test_secrets_and_unknowns_are_found_at_any_depth() -> None:
-    value = {"a": [Archive(assets={"x": {"y": Secret(UNKNOWN)}})]}
+    value = {"a": [{"x": {"y": Secret(UNKNOWN)}}]}
 
     assert contains_secret(value)
     assert contains_unknown(value)
