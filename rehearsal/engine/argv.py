@@ -13,8 +13,7 @@ from typing import Any
 from rehearsal.engine.errors import EngineError, not_supported
 
 _GLOBAL = "color= C,cwd= h,help non-interactive s,stack="
-_PLAN = """client= event-log= exec-kind= expect-no-changes m,message= p,parallel= r,refresh=?
-    replace=*"""
+_PLAN = "client= event-log= exec-kind= expect-no-changes m,message= p,parallel= r,refresh=?"
 _CHANGE = f"{_PLAN} preview-only f,skip-preview y,yes"
 COMMANDS = {
     "version": "",
@@ -53,7 +52,7 @@ _REFUSED_COMMANDS = """about ai api console convert deployment do down env impor
 _REFUSED_FLAGS = """a,all attach-debugger clear-pending-creates c,config config-file
     continue-on-error create d,debug diff e,emoji x,exclude exclude-dependents exclude-protected
     Q,fully-qualify-stack-names import-file j,json l,local logflow logtostderr open output plan
-    policy-pack policy-pack-config preserve-config project raw reinstall remote remove
+    policy-pack policy-pack-config preserve-config project raw reinstall replace remote remove
     remove-backups run-program save-plan secrets-provider shell show-config show-full-output
     i,show-ids show-name show-reads show-replacement-steps show-sames show-secrets u,show-urns
     suppress-outputs suppress-permalink suppress-progress tag t,target target-dependents

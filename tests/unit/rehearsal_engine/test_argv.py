@@ -26,7 +26,7 @@ AUTOMATION = [
     "--non-interactive stack output --json --show-secrets --stack N",
     "--non-interactive stack history --json --show-secrets --page-size 1 --page 1 --stack N",
     "--non-interactive cancel --yes --stack N",
-    "--non-interactive up --yes --skip-preview --message m --expect-no-changes --replace u "
+    "--non-interactive up --yes --skip-preview --message m --expect-no-changes "
     "--parallel 4 --color never --refresh --client=127.0.0.1:1 --exec-kind auto.inline "
     "--event-log tcp://127.0.0.1:1 --stack N",
     "--non-interactive preview --message m --client=127.0.0.1:1 --exec-kind auto.local "
@@ -60,9 +60,10 @@ def test_values_after_two_dashes_are_never_flags() -> None:
 
 
 def test_repeated_attached_and_optional_flags_are_understood() -> None:
-    command = parse(["up", "-y", "-f", "--replace", "a", "--replace=b", "-mc", "-r", "-p=3"])
+    command = parse(["up", "-y", "-f", "-mc", "-r", "-p=3"])
+    several = parse(["config", "set-all", "--plaintext", "a=1", "--plaintext=b=2"])
 
-    assert command.flags["replace"] == ["a", "b"]
+    assert several.flags["plaintext"] == ["a=1", "b=2"]
     assert command.text("message") == "c"
     assert command.on("yes")
     assert command.on("skip-preview")

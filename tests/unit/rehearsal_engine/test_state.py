@@ -43,7 +43,7 @@ def test_deployment_survives_a_round_trip_with_every_kind_of_value() -> None:
         "list": [1, 1.5, True, None],
         "secret": Secret({"inner": [Secret("deep"), 1]}),
         "asset": Asset(hash="ab", path="f.txt"),
-        "archive": Archive(hash="cd", assets={"a": Asset(hash="ef", text="x")}),
+        "archive": Archive(hash="cd", path="m.zip"),
         "reference": ResourceReference(urn=STACK, id="i", package_version="1.0.0"),
     }
     resource = a_resource(
