@@ -79,9 +79,7 @@ class Story:
     def note(self, text: str, *, verdict: str | None = None, endpoint: str | None = None) -> None:
         """Show a result and put it into the record, from where the report takes it."""
         colour = {"promoted": "green", "rolled_back": "red"}.get(str(verdict), "default")
-        self._console.print(
-            f"  [dim]{self._clock()}[/] [{colour}]{escape(text)}[/]", highlight=False
-        )
+        self._print(f"  [dim]{self._clock()}[/] [{colour}]{escape(text)}[/]")
         note = {"kind": "note", "text": text, "verdict": verdict, "endpoint_name": endpoint}
         requests.post(
             f"{self._session.cloud_url}/rehearsal/notes",
@@ -114,7 +112,8 @@ def run_demo(
         with _rehearsal(directory, root, speed, seed) as session:
             console.print(
                 f"rehearsal cloud at {session.cloud_url}, {speed:g} times as fast as the clock, "
-                f"engine: {session.engine.value}"
+                f"engine: {session.engine.value}",
+                soft_wrap=True,
             )
             try:
                 _tell(root, Story(console, session), session)

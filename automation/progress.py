@@ -147,7 +147,8 @@ class Progress:
         if diagnostic.severity == "error":
             self.errors.append(text)
             # A swap's story is several lines long, and told in full when the update ends.
-            told = text.splitlines()[0] if SWAP_STORY in text else text
+            first = text.splitlines()[0]
+            told = first[first.index(SWAP_STORY) :] if SWAP_STORY in first else text
             self._tell("error", told, once=True)
         elif diagnostic.severity == "warning":
             self._tell("warning", text, once=True)
