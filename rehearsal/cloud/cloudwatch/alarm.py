@@ -30,6 +30,14 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 }
 
 
+COMPARED = {
+    "GreaterThanOrEqualToThreshold": "greater than or equal to",
+    "GreaterThanThreshold": "greater than",
+    "LessThanThreshold": "less than",
+    "LessThanOrEqualToThreshold": "less than or equal to",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class AlarmRule:
     """What decides an alarm's state.
@@ -82,6 +90,36 @@ def evaluate(
     if not present:
         return AlarmState.INSUFFICIENT_DATA
     return AlarmState.ALARM if _is_premature(datapoints, present, needed) else AlarmState.OK
+
+
+def reason_for(rule: AlarmRule, datapoints: Sequence[float | None], state: AlarmState) -> str:
+    """Say why an alarm is in a state, in the words of CloudWatch's StateReason (without times).
+
+    Source: state reasons quoted in the CloudWatch User Guide's alarm event samples, read 2026.
+    """
+    shown = [value for value in datapoints[-rule.evaluation_periods :] if value is not None]
+    missing = rule.evaluation_periods - len(shown)
+    if state is AlarmState.INSUFFICIENT_DATA:
+        return f"Insufficient Data: {_counted(missing, 'datapoint')} was unknown."
+    if not shown:
+        treated = {"breaching": "Breaching", "notBreaching": "NonBreaching"}.get(
+            rule.treat_missing_data, "Missing"
+        )
+        return (
+            f"Threshold Crossed: no datapoints were received for {_counted(missing, 'period')} and "
+            f"{_counted(missing, 'missing datapoint')} was treated as [{treated}]."
+        )
+    compared = COMPARED[rule.comparison_operator]
+    verb = "was" if state is AlarmState.ALARM else "was not"
+    return (
+        f"Threshold Crossed: {_counted(len(shown), 'datapoint')} "
+        f"[{', '.join(str(value) for value in shown)}] {verb} {compared} "
+        f"the threshold ({rule.threshold})."
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _is_premature(datapoints: Sequence[float | None], present: Sequence[bool], needed: int) -> bool:

@@ -12,7 +12,7 @@ from moto.cloudwatch.exceptions import InvalidParameterValue, ValidationError
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricDatumBase
 
 from rehearsal.cloud.clock import Clock, datetime_from_epoch
-from rehearsal.cloud.cloudwatch.alarm import AlarmRule, AlarmState, evaluate
+from rehearsal.cloud.cloudwatch.alarm import AlarmRule, AlarmState, evaluate, reason_for
 from rehearsal.cloud.cloudwatch.metrics import Bucket, MetricStore, SeriesKey, series_key
 from rehearsal.cloud.record import Record
 
@@ -121,11 +121,7 @@ class RehearsedCloudWatch(CloudWatchBackend):
         before = AlarmState(alarm.state_value)
         state = evaluate(rule, datapoints, before)
         if state is not before:
-            shown = [value for value in datapoints if value is not None]
-            reason = (
-                f"Threshold Crossed: datapoints {shown[-rule.evaluation_periods :]} against "
-                f"{rule.comparison_operator} ({rule.threshold})."
-            )
+            reason = reason_for(rule, datapoints, state)
             alarm.update_state(reason, "{}", state.value)
             alarm.state_updated_timestamp = datetime_from_epoch(self.clock.now())
             self._tell(alarm, reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rehearsal.cloud.cloudwatch.alarm import AlarmRule, AlarmState, evaluate
+from rehearsal.cloud.cloudwatch.alarm import AlarmRule, AlarmState, evaluate, reason_for
 
 GUIDE = "CW User Guide, configuring how CloudWatch alarms treat missing data"
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
@@ -84,3 +84,16 @@ def test_each_comparison_breaches_where_its_name_says(
     found = [value for value in (0.0, 1.0, 2.0) if evaluate(rule, [value], OK) is ALARM]
 
     assert found == breaching
+
+
+@pytest.mark.parametrize(
+    ("picture", "state", "said"),
+    [
+        ("0 0 X", ALARM, "3 datapoints [0.0, 0.0, 2.0] was greater than the threshold (1)."),
+        ("- - 0", OK, "1 datapoint [0.0] was not greater than the threshold (1)."),
+        ("- - -", OK, "no datapoints were received for 3 periods and 3 missing datapoints"),
+        ("- - -", NONE, "Insufficient Data: 3 datapoints was unknown."),
+    ],
+)
+def test_an_alarm_says_why_it_is_in_its_state(picture: str, state: AlarmState, said: str) -> None:
+    assert said in reason_for(a_rule("notBreaching", needed=1), datapoints(picture), state)
