@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,8 @@ def test_a_release_by_hand(environment: dict[str, str]) -> None:
 
 def test_the_way_by_pulumi_alone(environment: dict[str, str]) -> None:
     settings = (ROOT / "Pulumi.dev.yaml").read_text()
+    # A challenger somebody packaged by hand would leave Pulumi.dev.yaml with two to choose from.
+    shutil.rmtree(ROOT / "build" / "models" / "iris", ignore_errors=True)
 
     said = type_in(
         ["greenlight rehearsal start", *lines_of(BY_PULUMI), "greenlight rehearsal stop"],
