@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import requests
 from rich.console import Console
 from rich.markup import escape
@@ -38,8 +37,6 @@ REQUESTS_PER_SECOND = 20.0
 EXPECTED_REFUSAL = "ModelError (500)"
 # A client needs a moment on each fleet before and after a swap for its counts to mean something.
 SETTLE_SECONDS = 1.0
-# An operation takes a second Ctrl-C as "stop at once"; after this long it is killed.
-INTERRUPT_DEADLINE_SECONDS = 10.0
 
 
 class DemoError(Exception):
@@ -148,23 +145,8 @@ def _rehearsal(directory: Path, root: Path, speed: float, seed: int) -> Iterator
     finally:
         os.environ.clear()
         os.environ.update(before)
-        _end_operations(session)
         with suppress(sessions.NotRunningError):
             sessions.stop(directory)
-
-
-def _end_operations(session: sessions.Session) -> None:
-    """End the Pulumi operation that Ctrl-C left waiting for its swap: its cloud is going away."""
-    own = {record.pid for record in session.processes}
-    children = [child for child in psutil.Process().children() if child.pid not in own]
-    family = [member for child in children for member in (child, *child.children(recursive=True))]
-    for child in children:
-        with suppress(psutil.NoSuchProcess):
-            child.send_signal(signal.SIGINT)
-    _, alive = psutil.wait_procs(family, timeout=INTERRUPT_DEADLINE_SECONDS)
-    for process in alive:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
 
 
 def _tell(root: Path, story: Story, session: sessions.Session) -> None:

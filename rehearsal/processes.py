@@ -17,6 +17,9 @@ START_DEADLINE_SECONDS = 60.0
 STOP_DEADLINE_SECONDS = 20.0
 POLL_SECONDS = 0.05
 LOG_TAIL_LINES = 15
+# The official command, and the embedded engine's module; an interpreter and `-m` come before it.
+PULUMI_COMMANDS = ("pulumi", "rehearsal.engine")
+COMMAND_WORDS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +88,21 @@ def find(record: ProcessRecord) -> psutil.Process | None:
         return None
 
 
-def end(records: Sequence[ProcessRecord]) -> None:
+def find_operations(pulumi_home: Path) -> list[psutil.Process]:
+    """Find the Pulumi commands that work in a rehearsal, whoever started them and is gone since."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words = process.cmdline()[:COMMAND_WORDS]
+            is_pulumi = any(Path(word).name in PULUMI_COMMANDS for word in words)
+            if is_pulumi and process.environ().get("PULUMI_HOME") == str(pulumi_home):
+                found.append(process)
+    return found
+
+
+def end(found: Sequence[psutil.Process]) -> None:
     """End processes and all their children: asked first, then killed."""
-    found = [process for record in records if (process := find(record)) is not None]
-    family = [child for process in found for child in process.children(recursive=True)] + found
+    family = [child for process in found for child in _children(process)] + list(found)
     for process in found:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
@@ -97,6 +111,13 @@ def end(records: Sequence[ProcessRecord]) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(alive, timeout=STOP_DEADLINE_SECONDS)
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return list(process.children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _tail(log: Path) -> str:

@@ -114,7 +114,7 @@ def start(directory: Path, *, root: Path, engine: Engine, speed: float, seed: in
                 "`greenlight rehearsal stop` first"
             )
         if found is not None:
-            processes.end(found.processes)
+            _end_processes(found)
             _drop_salts(found)
         _clear(directory)
         session = Session(
@@ -126,7 +126,7 @@ def start(directory: Path, *, root: Path, engine: Engine, speed: float, seed: in
         except BaseException:
             left = read(directory)
             if left is not None:
-                processes.end(left.processes)
+                _end_processes(left)
             _clear(directory)
             raise
 
@@ -141,7 +141,7 @@ def stop(directory: Path) -> Session:
         session = read(directory)
         if session is None:
             raise _not_running(directory)
-        processes.end(session.processes)
+        _end_processes(session)
         _drop_salts(session)
         _clear(directory)
         return session
@@ -246,6 +246,13 @@ def _start_part(session: Session, name: str, arguments: list[str]) -> tuple[Sess
     session = replace(session, processes=(*session.processes, record))
     _write(session)
     return session, processes.wait_for_ports(part, record)
+
+
+def _end_processes(session: Session) -> None:
+    """End the operations that use the cloud before the cloud they would wait for."""
+    processes.end(processes.find_operations(session.directory / "pulumi-home"))
+    parts = (processes.find(record) for record in session.processes)
+    processes.end([process for process in parts if process is not None])
 
 
 def _part_environment() -> dict[str, str]:

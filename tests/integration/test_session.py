@@ -159,6 +159,26 @@ def test_a_start_that_was_killed_half_way_is_cleared_by_the_next(
     assert len(running(session)) == 2
 
 
+def test_an_operation_whose_starter_is_gone_ends_with_the_rehearsal(
+    directory: Path, tmp_path: Path
+) -> None:
+    session = begin(directory, a_project(tmp_path))
+    command = tmp_path / "pulumi"
+    command.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(600)\n")
+    command.chmod(0o755)
+    inside = subprocess.Popen([command], env=sessions.environment(session, os.environ))
+    outside = subprocess.Popen([command], env={**os.environ, "PULUMI_HOME": str(tmp_path)})
+    try:
+        sessions.stop(directory)
+
+        assert not psutil.pid_exists(inside.pid)
+        assert outside.poll() is None
+    finally:
+        inside.wait(10)
+        outside.kill()
+        outside.wait(10)
+
+
 @pytest.mark.parametrize("speed", [0, 0.5, 601])
 def test_a_speed_out_of_bounds_is_refused(directory: Path, tmp_path: Path, speed: float) -> None:
     with pytest.raises(SettingError, match=r"outside 1\.\.600"):
