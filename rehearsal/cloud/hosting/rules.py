@@ -27,6 +27,9 @@ UNREHEARSED_VARIANT = {
     "ManagedInstanceScaling": "managed instance scaling",
 }
 
+# What every variant is routed by here.
+REHEARSED_ROUTING = "LEAST_OUTSTANDING_REQUESTS"
+
 
 def check_model(members: Mapping[str, Any]) -> None:
     """Refuse a model with both or neither container form, or too much environment."""
@@ -98,6 +101,11 @@ def check_rehearsed(config: Mapping[str, Any]) -> None:
         for member, words in UNREHEARSED_VARIANT.items():
             if member in variant:
                 raise messages.not_rehearsed(words, f"leave {member} out of the variant")
+        strategy = variant.get("RoutingConfig", {}).get("RoutingStrategy", REHEARSED_ROUTING)
+        if strategy != REHEARSED_ROUTING:
+            raise messages.not_rehearsed(
+                f"RoutingStrategy {strategy}", f"use {REHEARSED_ROUTING} or leave RoutingConfig out"
+            )
         if "ModelName" not in variant:
             raise messages.not_rehearsed("inference components", "give the variant a ModelName")
 
@@ -117,6 +125,11 @@ def check_deployment_config(config: Mapping[str, Any] | None) -> None:
     """Refuse a DeploymentConfig whose fields contradict each other."""
     if config is None:
         return
+    if "RollbackMaximumBatchSize" in config.get("RollingUpdatePolicy", {}):
+        raise messages.not_rehearsed(
+            "a rolling rollback by batches",
+            "leave RollbackMaximumBatchSize out: the whole old fleet comes back at once",
+        )
     blue_green = config.get("BlueGreenUpdatePolicy")
     if blue_green is not None and "RollingUpdatePolicy" in config:
         raise validation_exception(

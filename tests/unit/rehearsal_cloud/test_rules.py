@@ -117,6 +117,23 @@ def test_what_is_not_rehearsed_is_named_when_it_is_to_run(member: str) -> None:
         rules.check_rehearsed(config)
 
 
+def test_a_routing_that_is_not_rehearsed_is_refused_when_it_is_to_run() -> None:
+    variant = {**VARIANT, "RoutingConfig": {"RoutingStrategy": "RANDOM"}}
+
+    with pytest.raises(ApiError, match="use LEAST_OUTSTANDING_REQUESTS"):
+        rules.check_rehearsed({"ProductionVariants": [variant]})
+
+
+def test_a_rolling_rollback_by_batches_is_refused() -> None:
+    size = {"Type": "INSTANCE_COUNT", "Value": 1}
+    policy = {"MaximumBatchSize": size, "WaitIntervalInSeconds": 60}
+
+    with pytest.raises(ApiError, match="leave RollbackMaximumBatchSize out"):
+        rules.check_deployment_config(
+            {"RollingUpdatePolicy": {**policy, "RollbackMaximumBatchSize": size}}
+        )
+
+
 @pytest.mark.source("DG shadow-tests: one production and one shadow variant")
 def test_shadows_need_one_variant_each() -> None:
     shadows = [VARIANT, {**VARIANT, "VariantName": "w"}]
