@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import requests
 from rich.console import Console
@@ -275,8 +275,8 @@ def _show_answers(
 
 
 def _show_nothing_left(story: Story, session: sessions.Session) -> None:
-    inventory = _get(session, "inventory")["resources"]
-    processes = _get(session, "status")["processes"]
+    inventory = sessions.ask(session, "inventory")["resources"]
+    processes = sessions.ask(session, "status")["processes"]
     if inventory or processes:
         raise DemoError(f"the cloud still holds {inventory} and runs {processes}")
     story.note("nothing is left in the cloud: no resource, no process")
@@ -297,12 +297,5 @@ def _write_report(session: sessions.Session, report: Path, console: Console) -> 
     from rehearsal.report import write_report
 
     with suppress(requests.RequestException):
-        write_report(_get(session, "record"), report)
+        write_report(sessions.ask(session, "record"), report)
         console.print(f"\nreport: {report}")
-
-
-def _get(session: sessions.Session, what: str) -> Mapping[str, Any]:
-    answer = requests.get(f"{session.cloud_url}/rehearsal/{what}", timeout=30)
-    answer.raise_for_status()
-    body: Mapping[str, Any] = answer.json()
-    return body

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import requests
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -89,12 +88,12 @@ def status(directory: DirectoryOption = None) -> None:
     with _errors():
         session = sessions.current(directory_of(directory))
     _print_session(session)
-    answer = requests.get(f"{session.cloud_url}/rehearsal/status", timeout=10).json()
+    processes = sessions.ask(session, "status")["processes"]
     table = Table("endpoint", "variant", "endpoint config", "pid", "port")
-    for process in answer["processes"]:
+    for process in processes:
         names = (process["endpoint_name"], process["variant_name"], process["endpoint_config_name"])
         table.add_row(*names, str(process["pid"]), str(process["port"]))
-    console.print(table if answer["processes"] else "no instance is running")
+    console.print(table if processes else "no instance is running")
 
 
 @app.command()
@@ -132,8 +131,7 @@ def record(directory: DirectoryOption = None) -> None:
     """Print the cloud's own record as JSON: every event and sample, in order."""
     with _errors():
         session = sessions.current(directory_of(directory))
-    answer = requests.get(f"{session.cloud_url}/rehearsal/record", timeout=30)
-    typer.echo(json.dumps(answer.json(), indent=2))
+    typer.echo(json.dumps(sessions.ask(session, "record"), indent=2))
 
 
 @app.command()
@@ -148,8 +146,7 @@ def report(
 
     with _errors():
         session = sessions.current(directory_of(directory))
-    answer = requests.get(f"{session.cloud_url}/rehearsal/record", timeout=30)
-    write_report(answer.json(), output)
+    write_report(sessions.ask(session, "record"), output)
     console.print(f"report written to {output}")
 
 

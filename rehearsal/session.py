@@ -18,6 +18,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from rehearsal import processes
 from rehearsal.errors import NotRunningError, RehearsalError, SettingError, StartError
 from rehearsal.processes import Part, ProcessRecord
@@ -25,13 +27,14 @@ from rehearsal.processes import Part, ProcessRecord
 MAXIMUM_SPEED = 600.0
 REGION = "eu-west-1"
 PASSPHRASE = "rehearsal"
+ANSWER_SECONDS = 30.0
 # What a cloud that is gone leaves without meaning; logs and the record are kept for the reader.
 EPHEMERAL = ("state", "pulumi-home", "cloud", "bin", "settings", "session.json")
 # What `pulumi stack init` writes into a stack's settings file: here it fits our passphrase alone.
 SALT = "encryptionsalt:"
 
 __all__ = [
-    "Engine", "NotRunningError", "RehearsalError", "Session", "SettingError", "StartError",
+    "Engine", "NotRunningError", "RehearsalError", "Session", "SettingError", "StartError", "ask",
     "choose_engine", "current", "dead_processes", "environment", "read", "start", "stop",
 ]  # fmt: skip
 
@@ -184,6 +187,14 @@ def read(directory: Path) -> Session | None:
 def dead_processes(session: Session) -> list[str]:
     """Name the processes of a rehearsal that are no longer there."""
     return [record.name for record in session.processes if processes.find(record) is None]
+
+
+def ask(session: Session, what: str) -> dict[str, Any]:
+    """Ask the rehearsal's cloud for its `status`, `record` or `inventory`."""
+    answer = requests.get(f"{session.cloud_url}/rehearsal/{what}", timeout=ANSWER_SECONDS)
+    answer.raise_for_status()
+    body: dict[str, Any] = answer.json()
+    return body
 
 
 def environment(session: Session, base: Mapping[str, str]) -> dict[str, str]:

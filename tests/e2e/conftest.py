@@ -11,7 +11,6 @@ from typing import Any
 
 import boto3
 import pytest
-import requests
 
 from rehearsal import session as sessions
 
@@ -26,10 +25,7 @@ class Cloud:
     session: sessions.Session
 
     def get(self, what: str) -> dict[str, Any]:
-        answer = requests.get(f"{self.session.cloud_url}/rehearsal/{what}", timeout=30)
-        answer.raise_for_status()
-        body: dict[str, Any] = answer.json()
-        return body
+        return sessions.ask(self.session, what)
 
     def endpoint(self, name: str) -> dict[str, Any]:
         return dict(boto3.client("sagemaker").describe_endpoint(EndpointName=name))
