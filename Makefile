@@ -1,7 +1,8 @@
 # greenlight: every target calls Python or one tool. `make` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := __main__.py automation components container models rehearsal tests
+SOURCES := __main__.py automation benchmarks components container models rehearsal tests
+BENCHMARKS := $(sort $(notdir $(patsubst %/__main__.py,%,$(wildcard benchmarks/*/__main__.py))))
 
 .DEFAULT_GOAL := help
 
@@ -21,6 +22,9 @@ demo: setup ## a whole rehearsed release, offline; writes rehearsal-report.html
 
 test: check ## everything CI runs: checks, then all tests
 	$(BIN)/python -m pytest
+
+bench: setup ## measure beside the peers; writes benchmarks/*/result.json
+	@set -e; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done
 
 fmt: setup ## format and apply safe fixes
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -44,4 +48,4 @@ lock: setup ## resolve requirements.in into requirements.lock
 clean: ## remove build output only
 	rm -rf build rehearsal-report.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test fmt check image record lock clean
+.PHONY: help setup demo test bench fmt check image record lock clean

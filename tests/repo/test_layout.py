@@ -40,7 +40,16 @@ ALLOWED_IMPORTS = {
 }
 # The one command that starts a rehearsal, and the demo it offers.
 STARTERS = {"automation/rehearsal.py": {"rehearsal"}, "automation/demo.py": {"rehearsal"}}
-OURS = ("automation", "components", "container", "models", "rehearsal", "server", "tests")
+OURS = (
+    "automation",
+    "benchmarks",
+    "components",
+    "container",
+    "models",
+    "rehearsal",
+    "server",
+    "tests",
+)
 BANNED_MODULES = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "misc.py"}
 NOT_CODE = {
     tokenize.COMMENT,
