@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := __main__.py automation benchmarks components container models rehearsal tests
-BENCHMARKS := $(sort $(notdir $(patsubst %/__main__.py,%,$(wildcard benchmarks/*/__main__.py))))
 
 .DEFAULT_GOAL := help
 
@@ -24,7 +23,7 @@ test: check ## everything CI runs: checks, then all tests
 	$(BIN)/python -m pytest
 
 bench: setup ## measure beside the peers; writes benchmarks/*/result.json
-	@set -e; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done
+	$(BIN)/python -m benchmarks
 
 fmt: setup ## format and apply safe fixes
 	$(BIN)/ruff check --fix $(SOURCES)
