@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rehearsal.cloud.fleets.instance import Instance
 from rehearsal.cloud.hosting.state import SERVING, Endpoint, Fleet, Variant
 from rehearsal.cloud.runtime.meter import Meter
-from rehearsal.cloud.runtime.routing import Lane, Route, VariantRoute
+from rehearsal.cloud.runtime.routing import Lane, Route, RoutingStrategy, VariantRoute
 
 HealthyInstances = Callable[[str, str], tuple[Instance, ...]]
 MeterOf = Callable[[str, str, str], Meter]
@@ -33,10 +33,17 @@ def route_from_endpoint(
             name=variant.name,
             weight=variant.current_weight,
             lanes=_lanes(endpoint, variant, healthy, meter),
+            routing_strategy=_routing_strategy(variant),
         )
         for variant in leading.variants
     )
     return Route(endpoint_name=endpoint.name, variants=routes)
+
+
+def _routing_strategy(variant: Variant) -> RoutingStrategy:
+    """Return the variant's strategy; without a RoutingConfig instances are chosen at random."""
+    asked = variant.definition.get("RoutingConfig", {}).get("RoutingStrategy")
+    return RoutingStrategy.RANDOM if asked is None else RoutingStrategy(asked)
 
 
 def _lanes(

@@ -16,6 +16,14 @@ class InstanceUnreachable(Exception):
     """The instance refused, closed or broke the connection before a whole answer was there."""
 
 
+class AnswerBroken(InstanceUnreachable):
+    """The answer began, and its body didn't arrive whole."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class InstanceTimeout(Exception):
     """The instance took the request and didn't answer in time."""
 
@@ -130,7 +138,13 @@ class ConnectionPool:
             first = connection.reader.readline(65_536)
             status = int(first.split(None, 2)[1])
             headers = _read_headers(connection.reader)
-        body, reusable = _read_body(connection.reader, headers, status, method)
+        try:
+            body, reusable = _read_body(connection.reader, headers, status, method)
+        except TimeoutError:
+            raise
+        except (OSError, ValueError) as err:
+            connection.close()
+            raise AnswerBroken(f"connection broke: {err}", status=status) from err
         if reusable and headers.get("connection", "").lower() != "close" and b"/1.1" in first:
             self._give_back(connection)
         else:

@@ -12,7 +12,8 @@ from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.errors import ApiError, ModelError
 from rehearsal.cloud.fleets.instance import Instance
 from rehearsal.cloud.http import Request, Response
-from rehearsal.cloud.runtime.connection import Answer, InstanceTimeout, InstanceUnreachable
+from rehearsal.cloud.runtime.connection import Answer
+from rehearsal.cloud.runtime.forward import Outcome, forward
 from rehearsal.cloud.runtime.meter import Measurement
 from rehearsal.cloud.runtime.routing import (
     Lane,
@@ -64,6 +65,7 @@ class Invoker:
 
     def __init__(self, clock: Clock, *, seed: int, account_id: str, region: str) -> None:
         self.routes: dict[str, Route] = {}
+        self.timeout_seconds = INVOCATION_TIMEOUT_WALL_SECONDS
         self._clock = clock
         self._rng = random.Random(seed)
         self._account_id = account_id
@@ -79,23 +81,27 @@ class Invoker:
         lane, instance = self._acquire(endpoint_name, variant)
         sent = time.perf_counter()
         try:
-            answer, failure = self._forward(instance, request)
-            status = answer.status if answer is not None else 0
+            outcome = forward(
+                instance,
+                headers=_forwarded(request),
+                body=request.body,
+                timeout_seconds=self.timeout_seconds,
+            )
             # Measured before the release: a fleet is gone only when it has been counted.
             lane.meter.add(
                 Measurement(
                     time=self._clock.now(),
-                    status=status,
-                    model_latency_us=(time.perf_counter() - sent) * 1e6,
+                    status=outcome.status,
+                    model_latency_us=outcome.model_latency_us,
                     overhead_us=(sent - began) * 1e6,
                     instance_count=max(1, sum(len(each.instances) for each in variant.lanes)),
                 )
             )
         finally:
             instance.release()
-        if answer is None or not 200 <= status < 300:
-            raise self._model_error(endpoint_name, instance, answer, failure)
-        return _response(answer, variant.name)
+        if outcome.answer is None or not outcome.is_good:
+            raise self._model_error(endpoint_name, instance, outcome)
+        return _response(outcome.answer, variant.name)
 
     def _variant(self, route: Route, target: str | None) -> VariantRoute:
         if target is not None:
@@ -114,7 +120,11 @@ class Invoker:
     def _acquire(self, endpoint_name: str, variant: VariantRoute) -> tuple[Lane, Instance]:
         for attempt in range(MAXIMUM_CHOICES):
             lane = choose_lane(variant, self._rng)
-            instance = choose_instance(lane, self._rng) if lane is not None else None
+            instance = (
+                choose_instance(lane, variant.routing_strategy, self._rng)
+                if lane is not None
+                else None
+            )
             if lane is not None and instance is not None and instance.acquire():
                 return lane, instance
             # The table this request read is out of date; the engine is about to replace it.
@@ -129,34 +139,10 @@ class Invoker:
             status=503,
         )
 
-    def _forward(self, instance: Instance, request: Request) -> tuple[Answer | None, str]:
-        headers = [
-            (FORWARDED[name], value) for name, value in request.headers.items() if name in FORWARDED
-        ]
-        assert instance.pool is not None
-        try:
-            answer = instance.pool.request(
-                "POST",
-                "/invocations",
-                headers=headers,
-                body=request.body,
-                timeout_seconds=INVOCATION_TIMEOUT_WALL_SECONDS,
-            )
-        except InstanceTimeout:
-            return None, (
-                "Your invocation timed out while waiting for a response from container primary. "
-                "Review the latency metrics for each container in Amazon CloudWatch, resolve the "
-                "issue, and try again."
-            )
-        except InstanceUnreachable:
-            return None, "An error occurred while handling request as the model process exited."
-        return answer, ""
-
-    def _model_error(
-        self, endpoint_name: str, instance: Instance, answer: Answer | None, failure: str
-    ) -> ModelError:
-        status = answer.status if answer is not None else 0
-        text = answer.body.decode("utf-8", "replace") if answer is not None else failure
+    def _model_error(self, endpoint_name: str, instance: Instance, outcome: Outcome) -> ModelError:
+        status = outcome.status
+        answer = outcome.answer
+        text = answer.body.decode("utf-8", "replace") if answer is not None else outcome.failure
         party = "client error" if 400 <= status < 500 else "server error"
         group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
         console = (
@@ -165,7 +151,8 @@ class Invoker:
         )
         original = text[:MAXIMUM_ORIGINAL_MESSAGE]
         return ModelError(
-            f'Received {party} ({status}) from primary with message "{original}". See {console}',
+            f"Received {party} ({status}) from {outcome.container} "
+            f'with message "{original}". See {console}',
             original_status_code=status,
             original_message=original,
             log_stream_arn=(
@@ -189,6 +176,13 @@ def _check(endpoint_name: str, request: Request) -> None:
                 f"1 validation error detected: Value at '{name}' failed to satisfy constraint: "
                 f"Member must have length less than or equal to {limit}"
             )
+
+
+def _forwarded(request: Request) -> list[tuple[str, str]]:
+    """Return the headers a container gets: SageMaker strips every one it doesn't know."""
+    return [
+        (FORWARDED[name], value) for name, value in request.headers.items() if name in FORWARDED
+    ]
 
 
 def _refusal(message: str) -> ApiError:

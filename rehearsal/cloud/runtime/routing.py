@@ -5,12 +5,29 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeVar
 
 from rehearsal.cloud.fleets.instance import Instance
 from rehearsal.cloud.runtime.meter import Meter
 
 T = TypeVar("T")
+
+
+class RouteKind(StrEnum):
+    """What an endpoint's config makes of it; each takes other requests."""
+
+    REALTIME = "realtime"
+    ASYNC = "async"
+    SERVERLESS = "serverless"
+    MULTI_MODEL = "multi_model"
+
+
+class RoutingStrategy(StrEnum):
+    """How an instance is chosen within a variant, in the API's words."""
+
+    RANDOM = "RANDOM"
+    LEAST_OUTSTANDING_REQUESTS = "LEAST_OUTSTANDING_REQUESTS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +48,19 @@ class VariantRoute:
     name: str
     weight: float
     lanes: tuple[Lane, ...]
+    routing_strategy: RoutingStrategy = RoutingStrategy.RANDOM
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowRoute:
+    """One shadow variant: it gets copies of requests, and nobody gets its answers.
+
+    Args:
+        share: fraction 0..1 of the production requests that is copied
+    """
+
+    share: float
+    variant: VariantRoute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +69,8 @@ class Route:
 
     endpoint_name: str
     variants: tuple[VariantRoute, ...]
+    kind: RouteKind = RouteKind.REALTIME
+    shadows: tuple[ShadowRoute, ...] = ()
 
     def variant(self, name: str) -> VariantRoute | None:
         """Return the variant of that name, or None."""
@@ -60,11 +92,13 @@ def choose_lane(variant: VariantRoute, rng: random.Random) -> Lane | None:
     return _weighted(lanes, [lane.share for lane in lanes], rng)
 
 
-def choose_instance(lane: Lane, rng: random.Random) -> Instance | None:
-    """Return the instance with the fewest outstanding requests, chance among equals."""
+def choose_instance(lane: Lane, strategy: RoutingStrategy, rng: random.Random) -> Instance | None:
+    """Return an instance by the variant's strategy; chance decides among equals."""
     instances = lane.instances
-    if len(instances) == 1:
-        return instances[0]
+    if len(instances) <= 1:
+        return instances[0] if instances else None
+    if strategy is RoutingStrategy.RANDOM:
+        return rng.choice(instances)
     fewest = min((instance.outstanding for instance in instances), default=None)
     equals = [instance for instance in instances if instance.outstanding == fewest]
     return rng.choice(equals) if equals else None

@@ -13,6 +13,7 @@ from rehearsal.cloud.runtime.meter import Meter
 from rehearsal.cloud.runtime.routing import (
     Lane,
     Route,
+    RoutingStrategy,
     VariantRoute,
     choose_instance,
     choose_lane,
@@ -74,10 +75,33 @@ def test_lanes_are_chosen_by_share_and_an_empty_one_is_passed_over() -> None:
     assert {choose_lane(lonely, rng) for _ in range(50)} == {blue}
 
 
-def test_the_instance_with_the_fewest_outstanding_requests_is_chosen() -> None:
+@pytest.mark.source("ProductionVariantRoutingConfig RoutingStrategy")
+def test_the_instance_with_the_fewest_outstanding_requests_is_chosen_when_asked() -> None:
     busy, free = an_instance(1, outstanding=3), an_instance(2, outstanding=1)
+    lane = a_lane("blue", 1.0, busy, free)
 
-    assert choose_instance(a_lane("blue", 1.0, busy, free), random.Random(1)) is free
+    chosen = [
+        choose_instance(lane, RoutingStrategy.LEAST_OUTSTANDING_REQUESTS, random.Random(seed))
+        for seed in range(20)
+    ]
+
+    assert all(instance is free for instance in chosen)
+
+
+@pytest.mark.source("AWS blog, SageMaker routing strategies: random by default")
+def test_random_routing_looks_at_no_outstanding_requests() -> None:
+    rng = random.Random(1)
+    busy, free = an_instance(1, outstanding=30), an_instance(2)
+    lane = a_lane("blue", 1.0, busy, free)
+
+    counts = Counter(
+        chosen.spec.instance_id
+        for _ in range(1_000)
+        if (chosen := choose_instance(lane, RoutingStrategy.RANDOM, rng))
+    )
+
+    assert counts["i-1"] == pytest.approx(500, abs=80)
+    assert choose_instance(a_lane("blue", 1.0), RoutingStrategy.RANDOM, rng) is None
 
 
 def test_a_draining_instance_takes_no_more_requests() -> None:
