@@ -1,0 +1,1 @@
+"""Faults on purpose: what is to go wrong, when, and how often."""
