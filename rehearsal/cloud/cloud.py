@@ -16,7 +16,7 @@ from rehearsal.cloud.fleets.artifacts import ArtifactCache
 from rehearsal.cloud.fleets.fleets import Fleets
 from rehearsal.cloud.fleets.images import ImageStore
 from rehearsal.cloud.fleets.launch import Launcher
-from rehearsal.cloud.fleets.process import Spawner
+from rehearsal.cloud.fleets.runtime import ProcessRuntime
 from rehearsal.cloud.hosting.api import HostingApi
 from rehearsal.cloud.hosting.catalog import Catalog
 from rehearsal.cloud.hosting.endpoints import Endpoints
@@ -51,7 +51,7 @@ class Cloud:
         self.record = Record(self.clock)
         self.shutdown = threading.Event()
         reset_backends()
-        self._spawner = Spawner()
+        self._runtime = ProcessRuntime()
         account_id, region = settings.account_id, settings.region
         cloudwatch = install_cloudwatch(
             account_id, region, self.clock, self.record, lambda: self.engine.flush_meters()
@@ -64,7 +64,7 @@ class Cloud:
             clock=self.clock,
             images=images,
             artifacts=artifacts,
-            spawner=self._spawner,
+            runtime=self._runtime,
             log=logs.write,
         )
         fleets = Fleets(
@@ -131,4 +131,4 @@ class Cloud:
         """Stop answering, end every instance, and leave no process behind."""
         self._server.stop()
         self.engine.stop()
-        self._spawner.stop()
+        self._runtime.close()

@@ -63,14 +63,14 @@ class ControlApi:
             "region": self.settings.region,
             "processes": [
                 {
-                    "pid": instance.process.pid,
+                    "pid": instance.running.pid,
                     "endpoint_name": instance.spec.endpoint_name,
                     "variant_name": instance.spec.variant_name,
                     "endpoint_config_name": instance.spec.config_name,
-                    "port": instance.port,
+                    "port": instance.running.port,
                 }
                 for instance in self.engine.fleets.processes()
-                if instance.process is not None
+                if instance.running is not None
             ],
         }
 

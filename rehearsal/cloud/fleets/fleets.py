@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from rehearsal.cloud.fleets.instance import Instance, InstanceSpec, InstanceState
 from rehearsal.cloud.fleets.launch import Launcher, LaunchFailed, stop_instance
-from rehearsal.cloud.fleets.process import stop_process
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.state import FleetView
 from rehearsal.cloud.record import Record
@@ -104,9 +103,11 @@ class Fleets:
             return tuple(i for i in instances if i.state is InstanceState.HEALTHY)
 
     def processes(self) -> list[Instance]:
-        """Return every instance whose process may still run."""
+        """Return every instance whose container may still run."""
         with self._lock:
-            return [i for i in self._all() if i.process is not None and i.process.poll() is None]
+            return [
+                i for i in self._all() if i.running is not None and i.running.exit_code() is None
+            ]
 
     def stop(self) -> None:
         """End every instance and wait until all are gone."""
@@ -134,9 +135,9 @@ class Fleets:
 
     def _notice_crashes(self, instances: list[Instance]) -> None:
         for instance in instances:
-            process = instance.process
-            if instance.state is InstanceState.HEALTHY and process is not None:
-                code = process.poll()
+            running = instance.running
+            if instance.state is InstanceState.HEALTHY and running is not None:
+                code = running.exit_code()
                 if code is not None:
                     self._event("crashed", instance, exit_code=code)
                     instance.failure = messages.PING_FAILED.format(
@@ -220,8 +221,8 @@ class Fleets:
                 self._event("healthy", instance)
                 return
             reason = "the instance was stopped while it started"
-        if instance.process is not None:
-            stop_process(instance.process, STOP_WALL_SECONDS)
+        if instance.running is not None:
+            instance.running.stop(STOP_WALL_SECONDS)
         if instance.stopping.is_set():
             return
         with self._lock:

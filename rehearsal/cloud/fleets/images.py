@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -193,12 +193,12 @@ def within(root: Path, path: str) -> Path:
     return root / path.strip("/") if path.strip("/") else root
 
 
-def command_line(image: Image) -> list[str]:
-    """Return ENTRYPOINT plus SageMaker's argument `serve`, which takes CMD's place."""
-    arguments = [_on_this_machine(image, part) for part in image.plan.entrypoint]
-    if arguments and Path(arguments[0]).name in PYTHONS:
-        arguments[0] = sys.executable
-    return [*arguments, "serve"]
+def command_line(image: Image, arguments: Sequence[str]) -> list[str]:
+    """Return ENTRYPOINT plus SageMaker's arguments, which take CMD's place."""
+    command = [_on_this_machine(image, part) for part in image.plan.entrypoint]
+    if command and Path(command[0]).name in PYTHONS:
+        command[0] = sys.executable
+    return [*command, *arguments]
 
 
 def process_environment(image: Image) -> dict[str, str]:

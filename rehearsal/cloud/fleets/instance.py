@@ -1,8 +1,7 @@
-"""One instance: a server process from launch to drain."""
+"""One instance: a container from launch to drain."""
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from rehearsal.cloud.fleets.runtime import RunningContainer
 from rehearsal.cloud.runtime.connection import ConnectionPool
 
 
@@ -52,8 +52,7 @@ class Instance:
     spec: InstanceSpec
     state: InstanceState = InstanceState.STARTING
     failure: str | None = None
-    port: int = 0
-    process: subprocess.Popen[bytes] | None = None
+    running: RunningContainer | None = None
     pool: ConnectionPool | None = None
     outstanding: int = 0
     stopping: threading.Event = field(default_factory=threading.Event)

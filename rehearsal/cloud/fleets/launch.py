@@ -1,8 +1,7 @@
-"""Launches one instance: image, artifact, process, pings - as SageMaker orders them."""
+"""Launches one instance: image, artifact, container, pings - as SageMaker orders them."""
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -13,15 +12,14 @@ from typing import Any
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.fleets.artifacts import ArtifactCache
-from rehearsal.cloud.fleets.images import (
-    Image,
-    ImageStore,
-    command_line,
-    process_environment,
-    within,
-)
+from rehearsal.cloud.fleets.images import Image, ImageStore
 from rehearsal.cloud.fleets.instance import Instance, InstanceState
-from rehearsal.cloud.fleets.process import Spawner, free_port, stop_process
+from rehearsal.cloud.fleets.runtime import (
+    ContainerNotStarted,
+    ContainerRuntime,
+    ImageMissing,
+    RunningContainer,
+)
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.runtime.connection import (
     ConnectionPool,
@@ -53,7 +51,7 @@ class Launcher:
     clock: Clock
     images: ImageStore
     artifacts: ArtifactCache
-    spawner: Spawner
+    runtime: ContainerRuntime
     log: LogSink
 
     def launch(self, instance: Instance) -> None:
@@ -96,37 +94,32 @@ class Launcher:
     def _start(
         self, instance: Instance, image: Image, model_directory: Path, container: dict[str, Any]
     ) -> None:
-        port = free_port()
-        environment = {
-            **process_environment(image),
-            **container.get("Environment", {}),
-            "SAGEMAKER_BIND_TO_PORT": str(port),
-            "SM_MODEL_DIR": str(model_directory),
-            # Our server's own switch; an image that doesn't know it listens where it always does.
-            "GREENLIGHT_BIND_ADDRESS": "127.0.0.1",
-        }
+        spec = instance.spec
         try:
-            process = self.spawner.start(
-                command_line(image),
-                environment,
-                within(image.root, image.plan.working_directory),
+            running = self.runtime.start(
+                image,
+                name=f"{spec.endpoint_name}-{spec.variant_name}-{spec.instance_id}",
+                environment=container.get("Environment", {}),
+                model_directory=model_directory,
+                network_isolation=bool((spec.model or {}).get("EnableNetworkIsolation", False)),
             )
-        except OSError as err:
-            self.log(instance, f"container did not start: {err}")
-            raise LaunchFailed(
-                messages.CANNOT_START.format(variant=instance.spec.variant_name)
-            ) from err
-        instance.port, instance.process = port, process
-        instance.pool = ConnectionPool(port)
-        threading.Thread(target=self._pump, args=(instance, process), daemon=True).start()
+        except ContainerNotStarted as err:
+            self.log(instance, str(err))
+            text = (
+                messages.IMAGE_MISSING if isinstance(err, ImageMissing) else messages.CANNOT_START
+            )
+            raise LaunchFailed(text.format(variant=spec.variant_name)) from err
+        instance.running = running
+        instance.pool = ConnectionPool(running.port)
+        threading.Thread(target=self._pump, args=(instance, running), daemon=True).start()
 
     def _is_healthy_before(self, deadline: float, instance: Instance) -> bool:
-        """Ping until 200; False when the process ends, the time is up or a stop is asked."""
-        process, pool = instance.process, instance.pool
-        assert process is not None
+        """Ping until 200; False when the container ends, the time is up or a stop is asked."""
+        running, pool = instance.running, instance.pool
+        assert running is not None
         assert pool is not None
         while time.monotonic() < deadline and not instance.stopping.is_set():
-            if process.poll() is not None:
+            if running.exit_code() is not None:
                 return False
             try:
                 if (
@@ -139,19 +132,17 @@ class Launcher:
             instance.stopping.wait(PING_INTERVAL_WALL_SECONDS)
         return False
 
-    def _pump(self, instance: Instance, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        with process.stdout:
-            for line in process.stdout:
-                self.log(instance, line.decode("utf-8", "replace").rstrip("\n"))
+    def _pump(self, instance: Instance, running: RunningContainer) -> None:
+        for line in running.lines():
+            self.log(instance, line)
 
 
 def stop_instance(instance: Instance) -> None:
-    """Drain, end the process, close the connections; returns when nothing is left of it."""
+    """Drain, end the container, close the connections; returns when nothing is left of it."""
     instance.close_to_requests()
     instance.drain(STOP_WALL_SECONDS)
-    if instance.process is not None:
-        stop_process(instance.process, STOP_WALL_SECONDS)
+    if instance.running is not None:
+        instance.running.stop(STOP_WALL_SECONDS)
     if instance.pool is not None:
         instance.pool.close()
     instance.become(InstanceState.GONE, unless_stopping=False)

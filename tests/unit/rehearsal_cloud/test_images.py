@@ -62,7 +62,7 @@ def test_files_lie_where_copy_puts_them_without_caches(image: Image) -> None:
 
 @pytest.mark.source("DG your-algorithms-inference-code: docker run <image> serve")
 def test_the_command_is_the_entrypoint_plus_serve_on_our_python(image: Image) -> None:
-    assert command_line(image) == [
+    assert command_line(image, ["serve"]) == [
         sys.executable,
         str(image.root / "app/main.py"),
         "/elsewhere",
