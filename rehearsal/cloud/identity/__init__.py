@@ -1,0 +1,1 @@
+"""What a role may do: IAM's policy evaluation over moto's roles and resources."""
