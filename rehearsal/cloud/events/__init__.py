@@ -1,0 +1,1 @@
+"""What the cloud tells EventBridge, and how it reaches the targets of rules."""
