@@ -12,6 +12,7 @@ from moto.backends import get_backend
 from moto.iam.exceptions import NotFoundException
 
 from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.fleets.images import Image, ImageStore
 from rehearsal.cloud.fleets.instance import Instance
 
@@ -62,6 +63,29 @@ class Objects:
         found = s3.get_object(bucket, key)
         return None if found is None else bytes(found.value)
 
+    def keys(self, bucket: str, prefix: str) -> list[str] | None:
+        """Return the keys with a prefix in S3's order, or None when there is no such bucket."""
+        s3 = backend("s3", self._account_id, "aws")
+        if bucket not in s3.buckets:
+            return None
+        found = s3.list_objects(s3.buckets[bucket], prefix, None, None, None)[0]
+        return sorted(key.name for key in found)
+
+    def write(
+        self, bucket: str, key: str, data: bytes, *, content_type: str, kms_key_id: str | None
+    ) -> None:
+        """Put an object.
+
+        Raises:
+            SetupError: no such bucket
+        """
+        s3 = backend("s3", self._account_id, "aws")
+        if bucket not in s3.buckets:
+            raise SetupError(f"there is no bucket {bucket}")
+        encryption = "aws:kms" if kms_key_id is not None else None
+        made = s3.put_object(bucket, key, data, encryption=encryption, kms_key_id=kms_key_id)
+        made.set_metadata({"Content-Type": content_type})
+
 
 class ServiceChecks:
     """What hosting asks of IAM and ECR."""
@@ -110,17 +134,20 @@ class InstanceLogs:
         self._account_id = account_id
         self._region = region
         self._lock = threading.Lock()
-        self._lines: Counter[str] = Counter()
+        self._lines: Counter[tuple[str, str]] = Counter()
 
     def write(self, instance: Instance, line: str) -> None:
-        """Append one line to the instance's stream; beyond the bound lines are dropped."""
-        group_name = f"/aws/sagemaker/Endpoints/{instance.spec.endpoint_name}"
-        stream = instance.spec.log_stream
+        """Append one line to the instance's stream."""
+        spec = instance.spec
+        self.append(f"/aws/sagemaker/Endpoints/{spec.endpoint_name}", spec.log_stream, line)
+
+    def append(self, group_name: str, stream: str, line: str) -> None:
+        """Append one line to any stream; beyond the bound lines are dropped."""
         with self._lock:
-            self._lines[stream] += 1
-            if self._lines[stream] > MAXIMUM_LINES_PER_STREAM:
+            self._lines[group_name, stream] += 1
+            if self._lines[group_name, stream] > MAXIMUM_LINES_PER_STREAM:
                 return
-            if self._lines[stream] == MAXIMUM_LINES_PER_STREAM:
+            if self._lines[group_name, stream] == MAXIMUM_LINES_PER_STREAM:
                 line = f"the rehearsal cloud keeps {MAXIMUM_LINES_PER_STREAM} lines of a stream"
             logs = backend("logs", self._account_id, self._region)
             if group_name not in logs.groups:
@@ -129,10 +156,10 @@ class InstanceLogs:
             # The group's own method: the backend's refuses times far from the wall's.
             event = {"timestamp": int(self._clock.now() * 1000), "message": line}
             logs.groups[group_name].put_log_events(stream, [event])
-            self._append(instance, line)
+            self._append(group_name, stream, line)
 
-    def _append(self, instance: Instance, line: str) -> None:
-        path = self._directory / instance.spec.endpoint_name / f"{instance.spec.log_stream}.log"
+    def _append(self, group_name: str, stream: str, line: str) -> None:
+        path = self._directory / group_name.rpartition("/")[2] / f"{stream}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")

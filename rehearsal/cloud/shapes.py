@@ -48,13 +48,20 @@ def validated_input(service: str, operation: str, body: bytes) -> dict[str, Any]
     shape = service_model(service).operation_model(operation).input_shape
     if shape is None or not isinstance(members, dict):
         raise ApiError("SerializationException", f"{operation} takes a JSON object")
-    problems = list(_problems(shape, members, ""))
-    if problems:
-        word = "error" if len(problems) == 1 else "errors"
-        raise validation_exception(
-            f"{len(problems)} validation {word} detected: {'; '.join(problems)}"
-        )
+    problem = input_problem(service, operation, members)
+    if problem is not None:
+        raise validation_exception(problem)
     return members
+
+
+def input_problem(service: str, operation: str, members: dict[str, Any]) -> str | None:
+    """Return the text that refuses members, or None; for operations that don't come as JSON."""
+    shape = service_model(service).operation_model(operation).input_shape
+    problems = list(_problems(shape, members, ""))
+    if not problems:
+        return None
+    word = "error" if len(problems) == 1 else "errors"
+    return f"{len(problems)} validation {word} detected: {'; '.join(problems)}"
 
 
 def _problems(shape: Any, value: Any, path: str) -> Iterator[str]:
