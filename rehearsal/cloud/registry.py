@@ -62,7 +62,7 @@ def _put_image(
     self: Any,
     repository_name: str,
     image_manifest: str,
-    image_tag: str | None,
+    image_tag: Any,
     image_manifest_mediatype: str | None = None,
     digest: str | None = None,
 ) -> Any:

@@ -26,6 +26,29 @@ IMAGE_URI = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/tiny:1"
 BUCKET = "artifacts"
 ROLE_NAME = "execution"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE_NAME}"
+# What a role needs for everything an endpoint can do here.
+ROLE_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": [
+                "s3:GetObject",
+                "s3:PutObject",
+                "s3:ListBucket",
+                "ecr:GetAuthorizationToken",
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+                "cloudwatch:DescribeAlarms",
+                "sns:Publish",
+                "kms:Decrypt",
+                "kms:GenerateDataKey",
+            ],
+            "Resource": "*",
+        }
+    ],
+}
 WAIT_WALL_SECONDS = 40.0
 
 
@@ -76,6 +99,9 @@ class CloudUser:
         }
         self.client("iam").create_role(
             RoleName=ROLE_NAME, AssumeRolePolicyDocument=json.dumps(trust)
+        )
+        self.client("iam").put_role_policy(
+            RoleName=ROLE_NAME, PolicyName="serve", PolicyDocument=json.dumps(ROLE_POLICY)
         )
         self.client("ecr").create_repository(repositoryName="tiny")
         answer = self.tell("images", {"image_uri": IMAGE_URI, "context": str(TINY_IMAGE)})

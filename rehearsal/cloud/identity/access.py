@@ -110,6 +110,11 @@ class Access:
             values=values,
         )
 
+    def has_object(self, bucket: str, key: str) -> bool:
+        """Tell whether there is such an object."""
+        found = self._bucket(bucket)
+        return found is not None and self._backend("s3").get_object(bucket, key) is not None
+
     def may_list(self, role_arn: str, bucket: str, prefix: str = "") -> bool:
         """Tell whether s3:ListBucket is allowed for a prefix."""
         found = self._bucket(bucket)
@@ -167,14 +172,16 @@ class Access:
 
     # ---- ECR, SNS, CloudWatch
 
-    def may_pull(self, role_arn: str, repository: str) -> bool:
-        """Tell whether the role may pull from a repository of this account."""
+    def may_pull(
+        self, role_arn: str, repository: str, *, account_id: str = "", region: str = ""
+    ) -> bool:
+        """Tell whether the role may pull from a repository; this account's unless one is named."""
         found = self._backend("ecr").repositories.get(repository)
-        if found is None:
-            return False
-        policy = _document(found.policy)
+        owner = account_id or self.account_id
+        arn = f"arn:aws:ecr:{region or self.region}:{owner}:repository/{repository}"
+        policy = _document(found.policy) if found is not None else None
         return self.may(role_arn, TOKEN_ACTION, "*") and all(
-            self.may(role_arn, action, found.arn, policy=policy) for action in PULL_ACTIONS
+            self.may(role_arn, action, arn, policy=policy) for action in PULL_ACTIONS
         )
 
     def may_publish(self, role_arn: str, topic_arn: str) -> bool:

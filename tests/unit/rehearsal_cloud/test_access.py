@@ -150,6 +150,7 @@ def test_pulling_needs_the_token_and_the_layers() -> None:
     grant("ecr:GetAuthorizationToken", "*")
     assert ACCESS.may_pull(ROLE, "servers")
     assert not ACCESS.may_pull(ROLE, "others")
+    assert not ACCESS.may_pull(ROLE, "servers", account_id="683313688378")
 
 
 def test_a_topic_needs_to_be_there_and_to_be_published_to() -> None:
