@@ -219,20 +219,11 @@ def test_tags_are_added_listed_and_deleted(user: CloudUser, name: str) -> None:
 
 
 def test_what_the_rehearsal_does_not_do_is_refused_by_name(user: CloudUser, name: str) -> None:
-    variant = {
-        "VariantName": "v",
-        "ModelName": user.make_config(name),
-        "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 2},
-    }
-    user.sagemaker.create_endpoint_config(
-        EndpointConfigName=f"{name}-s", ProductionVariants=[variant]
-    )
+    user.make_config(name, variant={"RoutingConfig": {"RoutingStrategy": "KV_AWARE"}})
 
-    message = refusal(
-        user.sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=f"{name}-s"
-    )
+    message = refusal(user.sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=name)
 
-    assert "does not do serverless variants" in message
+    assert "does not do RoutingStrategy KV_AWARE" in message
     assert "UnknownOperationException" in refusal(
         user.sagemaker.create_inference_component,
         InferenceComponentName="c",

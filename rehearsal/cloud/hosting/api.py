@@ -12,10 +12,13 @@ from rehearsal.cloud.errors import ApiError, validation_exception
 from rehearsal.cloud.fleets.artifacts import ArtifactCache
 from rehearsal.cloud.fleets.images import reference_from_uri
 from rehearsal.cloud.fleets.launch import artifact_url
-from rehearsal.cloud.hosting import messages, rules
+from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.catalog import CONFIG, ENDPOINT, MAXIMUM_TAGS, MODEL, Entry
+from rehearsal.cloud.hosting.config_rules import check_config
 from rehearsal.cloud.hosting.endpoints import Endpoints
 from rehearsal.cloud.hosting.listing import Row, page
+from rehearsal.cloud.hosting.model_rules import check_model
+from rehearsal.cloud.hosting.variants import DEFAULT_WEIGHT, all_variants, containers_of
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.shapes import validated_input
 
@@ -90,7 +93,7 @@ class HostingApi:
     # ---- models
 
     def _create_model(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        rules.check_model(asked)
+        check_model(asked)
         name = asked["ModelName"]
         if name in self._catalog.models:
             raise messages.already_exists(MODEL, self._catalog.arn(MODEL, name))
@@ -98,8 +101,7 @@ class HostingApi:
         if role is None:
             raise validation_exception("ExecutionRoleArn must be specified for a hosted model.")
         self._check_role(role)
-        containers = asked.get("Containers", []) or [asked["PrimaryContainer"]]
-        for container in containers:
+        for container in containers_of(asked):
             self._check_container(container, role)
         entry = self._create(MODEL, name, asked)
         return {"ModelArn": entry.arn}
@@ -118,8 +120,9 @@ class HostingApi:
                 f"image {image}", "use an image in the rehearsal's own ECR and make it known"
             )
         url = artifact_url(dict(container))
-        single = container.get("Mode", "SingleModel") == "SingleModel"
-        if url is not None and single and not self.artifacts.exists(url):
+        source = container.get("ModelDataSource", {}).get("S3DataSource", {})
+        many = container.get("Mode") == "MultiModel" or source.get("S3DataType") == "S3Prefix"
+        if url is not None and not many and not self.artifacts.exists(url):
             raise validation_exception(messages.MODEL_DATA_MISSING.format(url=url))
 
     def _describe_model(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,15 +141,19 @@ class HostingApi:
     # ---- endpoint configs
 
     def _create_config(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        rules.check_config(asked)
         name = asked["EndpointConfigName"]
+        check_config(asked, self._catalog.models)
         if name in self._catalog.configs:
             raise messages.already_exists(CONFIG, self._catalog.arn(CONFIG, name))
-        for variant in asked["ProductionVariants"]:
+        for variant in all_variants(asked):
             if "ModelName" in variant:
                 self._catalog.get(MODEL, variant["ModelName"])
-        variants = [{"InitialVariantWeight": 1.0, **v} for v in asked["ProductionVariants"]]
-        entry = self._create(CONFIG, name, {**asked, "ProductionVariants": variants})
+        weighed = {
+            key: [{"InitialVariantWeight": DEFAULT_WEIGHT, **v} for v in asked[key]]
+            for key in ("ProductionVariants", "ShadowProductionVariants")
+            if key in asked
+        }
+        entry = self._create(CONFIG, name, {**asked, **weighed})
         return {"EndpointConfigArn": entry.arn}
 
     def _describe_config(self, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,9 @@ from rehearsal.cloud.hosting.rollout import (
     Step,
     Terminate,
     plan_rollback,
+    plan_rolling_rollback,
     plan_scale,
+    policy_from_deployment_config,
 )
 from rehearsal.cloud.hosting.state import (
     Deployment,
@@ -110,7 +112,11 @@ def _enter_weights(endpoint: Endpoint, step: Any) -> Endpoint:
     if endpoint.live is None:
         return endpoint
     variants = tuple(
-        replace(variant, current_weight=variant.desired_weight)
+        replace(
+            variant,
+            current_weight=variant.desired_weight,
+            current_serverless=variant.desired_serverless,
+        )
         for variant in endpoint.live.variants
     )
     return replace(endpoint, live=replace(endpoint.live, variants=variants))
@@ -222,6 +228,7 @@ def _with_desired(fleet: Fleet, previous: Fleet) -> Fleet:
             variant,
             desired_count=previous.variant(variant.name).desired_count,
             desired_weight=previous.variant(variant.name).desired_weight,
+            desired_serverless=previous.variant(variant.name).desired_serverless,
         )
         for variant in fleet.variants
     )
@@ -236,6 +243,15 @@ def _undo_create(endpoint: Endpoint, deployment: Deployment) -> tuple[Step, ...]
 def _undo_update(endpoint: Endpoint, deployment: Deployment) -> tuple[Step, ...]:
     blue = endpoint.live.desired_counts if endpoint.live is not None else {}
     green = endpoint.pending.desired_counts if endpoint.pending is not None else {}
+    batch = policy_from_deployment_config(deployment.deployment_config).rollback_batch_size
+    if batch is not None and endpoint.live is not None and endpoint.pending is not None:
+        return plan_rolling_rollback(
+            batch,
+            blue=blue,
+            blue_now=endpoint.live.target_counts,
+            green=green,
+            green_now=endpoint.pending.target_counts,
+        )
     return plan_rollback(blue, green=green)
 
 

@@ -7,7 +7,7 @@ two fleets while an update runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rehearsal.cloud.hosting.rollout import Bake, Launch, Shift, Side, Terminate
@@ -23,6 +23,8 @@ from rehearsal.cloud.hosting.state import (
 
 MAXIMUM_FAILURE_REASON = 1_024
 ECHOED = ("RoutingConfig",)
+ECHOED_OF_PENDING = ("InstanceType",)
+ECHOED_OF_CONFIG = ("AsyncInferenceConfig", "MetricsConfig")
 SHOWS_PENDING = frozenset({Kind.CREATE, Kind.UPDATE})
 
 
@@ -45,23 +47,37 @@ def describe(
         "LastModifiedTime": endpoint.last_modified_time,
     }
     if endpoint.live is not None:
-        answer["ProductionVariants"] = _variants(endpoint, endpoint.live, Side.BLUE, seen, images)
-    if endpoint.failure_reason is not None:
+        answer.update(_variants(endpoint, endpoint.live, Side.BLUE, seen, images))
+        answer.update(_from_config(endpoint.live.config))
+    if endpoint.failure_reason:
         answer["FailureReason"] = endpoint.failure_reason[:MAXIMUM_FAILURE_REASON]
     if endpoint.last_deployment_config is not None:
         answer["LastDeploymentConfig"] = endpoint.last_deployment_config
     deployment, pending = endpoint.deployment, endpoint.pending
     if deployment is not None and pending is not None and deployment.kind in SHOWS_PENDING:
-        variants = _variants(endpoint, pending, Side.GREEN, seen, images)
-        for shown, variant in zip(variants, pending.variants, strict=True):
-            if "InstanceType" in variant.definition:
-                shown["InstanceType"] = variant.definition["InstanceType"]
         answer["PendingDeploymentSummary"] = {
             "EndpointConfigName": pending.config_name,
-            "ProductionVariants": variants,
+            **_variants(endpoint, pending, Side.GREEN, seen, images),
             "StartTime": deployment.started_at,
         }
     return answer
+
+
+def _from_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what Describe says of the config in force beside its variants."""
+    shown = {member: config[member] for member in ECHOED_OF_CONFIG if config.get(member)}
+    capture = config.get("DataCaptureConfig")
+    if capture:
+        enabled = capture.get("EnableCapture", True)
+        shown["DataCaptureConfig"] = {
+            "EnableCapture": enabled,
+            "CaptureStatus": "Started" if enabled else "Stopped",
+            "CurrentSamplingPercentage": capture["InitialSamplingPercentage"],
+            "DestinationS3Uri": capture["DestinationS3Uri"],
+            # Required in the answer, so an unset key is empty (assumed).
+            "KmsKeyId": capture.get("KmsKeyId", ""),
+        }
+    return shown
 
 
 def _variants(
@@ -70,28 +86,48 @@ def _variants(
     side: Side,
     seen: Observation,
     images: Mapping[tuple[str, str], list[dict[str, Any]]],
-) -> list[dict[str, Any]]:
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the lists of a fleet's variants by the member that shows them."""
+
+    def summaries(variants: Iterable[Variant]) -> list[dict[str, Any]]:
+        return [
+            _summary(endpoint, variant, side, view, images.get((fleet.fleet_id, variant.name)))
+            for variant in variants
+        ]
+
     view = seen.view(fleet)
-    shown = []
-    for variant in fleet.variants:
-        entry: dict[str, Any] = {
-            "VariantName": variant.name,
-            "CurrentWeight": variant.current_weight,
-            "DesiredWeight": variant.desired_weight,
-            "CurrentInstanceCount": view.healthy.get(variant.name, 0),
-            "DesiredInstanceCount": variant.desired_count,
-        }
-        deployed = images.get((fleet.fleet_id, variant.name))
-        if deployed is not None:
-            entry["DeployedImages"] = deployed
-        for member in ECHOED:
-            if member in variant.definition:
-                entry[member] = variant.definition[member]
-        status = _variant_status(endpoint, variant, side, view)
-        if status is not None:
-            entry["VariantStatus"] = [status]
-        shown.append(entry)
+    shown = {"ProductionVariants": summaries(fleet.production)}
+    if fleet.shadows:
+        shown["ShadowProductionVariants"] = summaries(fleet.shadows)
     return shown
+
+
+def _summary(
+    endpoint: Endpoint,
+    variant: Variant,
+    side: Side,
+    view: FleetView,
+    images: list[dict[str, Any]] | None,
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "VariantName": variant.name,
+        "CurrentWeight": variant.current_weight,
+        "DesiredWeight": variant.desired_weight,
+    }
+    if variant.desired_serverless is None:
+        entry["CurrentInstanceCount"] = view.healthy.get(variant.name, 0)
+        entry["DesiredInstanceCount"] = variant.desired_count
+    else:
+        entry["CurrentServerlessConfig"] = variant.current_serverless
+        entry["DesiredServerlessConfig"] = variant.desired_serverless
+    if images is not None:
+        entry["DeployedImages"] = images
+    echoed = (*ECHOED, *(ECHOED_OF_PENDING if side is Side.GREEN else ()))
+    entry.update({m: variant.definition[m] for m in echoed if m in variant.definition})
+    status = _variant_status(endpoint, variant, side, view)
+    if status is not None:
+        entry["VariantStatus"] = [status]
+    return entry
 
 
 def _variant_status(

@@ -12,13 +12,19 @@ from typing import Any, Protocol
 
 from rehearsal.cloud.errors import ApiError, validation_exception
 from rehearsal.cloud.fleets.images import Image
-from rehearsal.cloud.fleets.launch import container_of
-from rehearsal.cloud.hosting import messages, rules
+from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.catalog import CONFIG, ENDPOINT, Entry
+from rehearsal.cloud.hosting.config_rules import check_rehearsed
 from rehearsal.cloud.hosting.deployment import begin
+from rehearsal.cloud.hosting.deployment_rules import (
+    check_deployment_config,
+    check_rollout,
+    check_scale,
+)
 from rehearsal.cloud.hosting.describe import describe
 from rehearsal.cloud.hosting.engine import Engine
 from rehearsal.cloud.hosting.listing import Row, page
+from rehearsal.cloud.hosting.model_rules import check_container
 from rehearsal.cloud.hosting.rollout import (
     plan_create,
     plan_delete,
@@ -33,7 +39,14 @@ from rehearsal.cloud.hosting.state import (
     Fleet,
     Kind,
     Status,
-    Variant,
+)
+from rehearsal.cloud.hosting.variants import (
+    Retained,
+    all_variants,
+    containers_of,
+    fleet_from_config,
+    retained_properties,
+    wanted_variant,
 )
 
 
@@ -72,10 +85,10 @@ class Endpoints:
         if any(known.lower() == name.lower() for known in engine.endpoints):
             raise messages.already_exists(ENDPOINT, arn)
         config = engine.catalog.get(CONFIG, asked["EndpointConfigName"])
-        rules.check_deployment_config(asked.get("DeploymentConfig"))
+        check_deployment_config(asked.get("DeploymentConfig"))
         self._check_deployable(config)
         now = engine.clock.now()
-        fleet = self._new_fleet(config, counts={}, weights={})
+        fleet = self._new_fleet(config, Retained())
         endpoint = Endpoint(
             name=name,
             arn=arn,
@@ -106,18 +119,19 @@ class Endpoints:
         deployment_config = asked.get("DeploymentConfig")
         if deployment_config is None and asked.get("RetainDeploymentConfig"):
             deployment_config = endpoint.last_deployment_config
-        rules.check_deployment_config(deployment_config)
+        check_deployment_config(deployment_config)
         self._check_deployable(config)
         self._check_targets(endpoint, old, config)
-        counts, weights = _retained(endpoint, asked)
-        fleet = self._new_fleet(config, counts=counts, weights=weights)
+        fleet = self._new_fleet(config, retained_properties(endpoint, asked))
         policy = policy_from_deployment_config(deployment_config)
-        before = endpoint.live.desired_counts if endpoint.live is not None else {}
-        rules.check_rollout(policy, before=before, after=fleet.desired_counts)
+        live = endpoint.live
+        assert live is not None
+        _check_serverless_update(live, fleet)
+        check_rollout(policy, before=live, after=fleet)
         now = engine.clock.now()
         deployment = Deployment(
             kind=Kind.UPDATE,
-            steps=plan_update(policy, before, fleet.desired_counts),
+            steps=plan_update(policy, live.desired_counts, fleet.desired_counts),
             started_at=now,
             step_started_at=now,
             alarm_names=policy.alarm_names,
@@ -146,22 +160,13 @@ class Endpoints:
         """UpdateEndpointWeightsAndCapacities: what isn't given keeps its value."""
         endpoint = self.get(asked["EndpointName"])
         entries = asked["DesiredWeightsAndCapacities"]
-        rules.unique_names(entries)
         self._expect_accepting(endpoint, Kind.SCALE)
         live = endpoint.live
         assert live is not None
-        known = set(live.desired_counts)
-        unknown = [e["VariantName"] for e in entries if e["VariantName"] not in known]
-        if unknown:
-            raise validation_exception(
-                f'The variant name(s) "{", ".join(unknown)}" is/are not present within endpoint '
-                f'configuration "{endpoint.config_name}".'
-            )
+        check_scale(endpoint, live, entries)
         by_name = {entry["VariantName"]: entry for entry in entries}
-        if any("ServerlessUpdateConfig" in entry for entry in entries):
-            raise messages.not_rehearsed("serverless variants", "leave ServerlessUpdateConfig out")
         wanted = replace(
-            live, variants=tuple(_wanted(v, by_name.get(v.name, {})) for v in live.variants)
+            live, variants=tuple(wanted_variant(v, by_name.get(v.name, {})) for v in live.variants)
         )
         now = self.engine.clock.now()
         deployment = Deployment(
@@ -233,78 +238,50 @@ class Endpoints:
 
     def _check_deployable(self, config: Entry) -> None:
         """Check again what must still hold: the models exist, and can be run here."""
-        rules.check_rehearsed(config.members)
-        for variant in config.members["ProductionVariants"]:
-            model = self.engine.model_members(variant["ModelName"])
-            if len(model.get("Containers", ())) > 1:
-                raise messages.not_rehearsed("inference pipelines", "use one container")
-            rules.check_container(container_of(model))
+        check_rehearsed(config.members)
+        for variant in all_variants(config.members):
+            for container in containers_of(self.engine.model_members(variant["ModelName"])):
+                check_container(container)
 
-    def _new_fleet(
-        self, config: Entry, *, counts: Mapping[str, int], weights: Mapping[str, float]
-    ) -> Fleet:
-        variants = []
-        for definition in config.members["ProductionVariants"]:
-            name = definition["VariantName"]
-            weight = weights.get(name, definition.get("InitialVariantWeight", 1.0))
-            variants.append(
-                Variant(
-                    name=name,
-                    desired_count=counts.get(name, definition["InitialInstanceCount"]),
-                    target_count=0,
-                    desired_weight=weight,
-                    current_weight=weight,
-                    definition=definition,
-                )
-            )
-        return Fleet(
+    def _new_fleet(self, config: Entry, retained: Retained) -> Fleet:
+        return fleet_from_config(
+            config,
             fleet_id=f"fleet-{self._fleet_numbers():06d}",
-            config_name=config.name,
-            variants=tuple(variants),
+            models=self.engine.catalog.models,
+            retained=retained,
         )
 
     def _note_images(self, fleet: Fleet | None) -> None:
         """Keep which digest each image of a new fleet resolved to, for DeployedImages."""
         for variant in fleet.variants if fleet is not None else ():
             assert fleet is not None
-            container = container_of(self.engine.model_members(variant.definition["ModelName"]))
-            uri = container.get("Image", "")
-            image = self.checks.image(uri)
-            if image is not None:
-                repository = uri.partition("@")[0].rpartition(":")[0] or uri
-                self._images[(fleet.fleet_id, variant.name)] = [
-                    {
-                        "SpecifiedImage": uri,
-                        "ResolvedImage": f"{repository}@{image.digest}",
-                        "ResolutionTime": self.engine.clock.now(),
-                    }
-                ]
+            model = self.engine.model_members(variant.definition["ModelName"])
+            found = [self._deployed_image(c.get("Image", "")) for c in containers_of(model)]
+            self._images[(fleet.fleet_id, variant.name)] = [image for image in found if image]
+
+    def _deployed_image(self, uri: str) -> dict[str, Any] | None:
+        image = self.checks.image(uri)
+        if image is None:
+            return None
+        repository = uri.partition("@")[0].rpartition(":")[0] or uri
+        return {
+            "SpecifiedImage": uri,
+            "ResolvedImage": f"{repository}@{image.digest}",
+            "ResolutionTime": self.engine.clock.now(),
+        }
 
 
-def _retained(
-    endpoint: Endpoint, asked: Mapping[str, Any]
-) -> tuple[dict[str, int], dict[str, float]]:
-    """Return the counts and weights an update keeps from the running variants."""
-    if not asked.get("RetainAllVariantProperties") or endpoint.live is None:
-        return {}, {}
-    excluded = {
-        entry["VariantPropertyType"] for entry in asked.get("ExcludeRetainedVariantProperties", ())
-    }
-    counts = {} if "DesiredInstanceCount" in excluded else endpoint.live.desired_counts
-    weights = {v.name: v.desired_weight for v in endpoint.live.variants}
-    return counts, {} if "DesiredWeight" in excluded else weights
-
-
-def _wanted(variant: Variant, entry: Mapping[str, Any]) -> Variant:
-    return replace(
-        variant,
-        desired_count=entry.get("DesiredInstanceCount", variant.desired_count),
-        desired_weight=entry.get("DesiredWeight", variant.desired_weight),
-    )
+def _check_serverless_update(live: Fleet, fleet: Fleet) -> None:
+    """Refuse to make an endpoint serverless; the way back is open, once."""
+    if fleet.kind == "serverless" and live.kind != "serverless":
+        raise validation_exception(
+            "An endpoint that runs on instances cannot be updated to a serverless endpoint "
+            "configuration."
+        )
 
 
 def _instance_types(config: Entry) -> dict[str, Any]:
-    return {v["VariantName"]: v.get("InstanceType") for v in config.members["ProductionVariants"]}
+    return {v["VariantName"]: v.get("InstanceType") for v in all_variants(config.members)}
 
 
 def is_in_progress(error: ApiError) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.cloud.clock import Clock
-from rehearsal.cloud.cloudwatch.backend import RehearsedCloudWatch, dimensions_of
+from rehearsal.cloud.cloudwatch.backend import RehearsedCloudWatch
 from rehearsal.cloud.fleets.fleets import Fleets, VariantWish
 from rehearsal.cloud.fleets.instance import InstanceSpec
 from rehearsal.cloud.hosting.catalog import MODEL, Catalog
@@ -285,11 +285,10 @@ class Engine:
         return samples
 
     def _alarms_of(self, endpoint: Endpoint, states: Mapping[str, str]) -> dict[str, str]:
-        alarms = self.cloudwatch.alarms
         return {
             name: state
             for name, state in states.items()
-            if dimensions_of(alarms[name]).get("EndpointName") == endpoint.name
+            if self.cloudwatch.dimensions(name).get("EndpointName") == endpoint.name
         }
 
     def model_members(self, name: str) -> Mapping[str, Any]:

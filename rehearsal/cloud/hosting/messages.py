@@ -52,6 +52,9 @@ IMAGE_REFUSED = (
     "permission."
 )
 MODEL_DATA_MISSING = "Could not find model data at {url}."
+MANAGED_SCALING_REFUSED = (
+    "ManagedInstanceScaling is only supported for inference component endpoints."
+)
 TARGET_REGISTERED = (
     'Cannot update endpoint "{arn}": variant(s) {variants} change instance type or are removed '
     "while registered as Application Auto Scaling scalable targets. Delete the scaling policies "

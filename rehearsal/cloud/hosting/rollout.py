@@ -74,6 +74,7 @@ class Policy:
     mode: str
     first_size: Mapping[str, Any] | None = None
     batch_size: Mapping[str, Any] | None = None
+    rollback_batch_size: Mapping[str, Any] | None = None
     bake_seconds: float = 0
     termination_wait_seconds: float = 0
     maximum_execution_timeout_seconds: float | None = None
@@ -94,6 +95,7 @@ def policy_from_deployment_config(config: Mapping[str, Any] | None) -> Policy:
         return Policy(
             mode="ROLLING",
             batch_size=rolling["MaximumBatchSize"],
+            rollback_batch_size=rolling.get("RollbackMaximumBatchSize"),
             bake_seconds=rolling["WaitIntervalInSeconds"],
             maximum_execution_timeout_seconds=rolling.get("MaximumExecutionTimeoutInSeconds"),
             alarm_names=alarms,
@@ -156,6 +158,40 @@ def plan_rollback(blue: Counts, *, green: Counts) -> tuple[Step, ...]:
         Shift(green_active=dict.fromkeys(green, 0)),
         Terminate(side=Side.GREEN, counts=dict.fromkeys(green, 0)),
     )
+
+
+def plan_rolling_rollback(
+    batch_size: Mapping[str, Any],
+    *,
+    blue: Counts,
+    blue_now: Counts,
+    green: Counts,
+    green_now: Counts,
+) -> tuple[Step, ...]:
+    """Return the steps that put the blue fleet back by batches.
+
+    Each provisions a batch of the old fleet, turns its traffic on and takes as much of the new
+    fleet away, as RollbackMaximumBatchSize says.
+
+    Args:
+        blue: instances of the fleet that served before the update
+        blue_now: what is left of it
+        green: instances the new fleet was to get
+        green_now: what it has got
+    """
+    ((name, total),) = blue.items()
+    ((green_name, green_total),) = green.items()
+    batch = instances_from_capacity(batch_size, total)
+    steps: list[Step] = []
+    back = blue_now.get(name, 0)
+    while back < total:
+        back = min(total, back + batch)
+        share = math.ceil(green_total * (total - back) / total)
+        left = {green_name: min(green_now.get(green_name, 0), share)}
+        steps.append(Launch(side=Side.BLUE, counts={name: back}))
+        steps.append(Shift(green_active=left))
+        steps.append(Terminate(side=Side.GREEN, counts=left))
+    return (*steps, *plan_rollback(blue, green=green))
 
 
 def plan_scale(before: Counts, after: Counts) -> tuple[Step, ...]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from rehearsal.cloud.hosting.rollout import Counts, Shift, Side, Step
+
+# How the requests of a fleet come to it.
+RouteKind = Literal["realtime", "async", "serverless", "multi_model"]
 
 
 class Status(StrEnum):
@@ -69,6 +72,9 @@ class Variant:
         desired_weight: weight asked for
         current_weight: weight in force
         definition: the ProductionVariant as it was sent
+        shadow: gets copies of requests instead of requests; its weight says of how many
+        desired_serverless: ServerlessConfig asked for; None for a variant with instances
+        current_serverless: ServerlessConfig in force
     """
 
     name: str
@@ -77,19 +83,43 @@ class Variant:
     desired_weight: float
     current_weight: float
     definition: Mapping[str, Any] = field(default_factory=dict)
+    shadow: bool = False
+    desired_serverless: Mapping[str, int] | None = None
+    current_serverless: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
-    """The instances of one endpoint config within one endpoint."""
+    """The instances of one endpoint config within one endpoint, shadow variants included.
+
+    Args:
+        config: the endpoint config's members, kept because the config may be deleted meanwhile
+        kind: how its requests come
+        refusal: why nothing of it may be launched, known before a launch is tried
+    """
 
     fleet_id: str
     config_name: str
     variants: tuple[Variant, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    kind: RouteKind = "realtime"
+    refusal: str | None = None
 
     @property
     def desired_counts(self) -> dict[str, int]:
         return {variant.name: variant.desired_count for variant in self.variants}
+
+    @property
+    def production(self) -> tuple[Variant, ...]:
+        return tuple(variant for variant in self.variants if not variant.shadow)
+
+    @property
+    def shadows(self) -> tuple[Variant, ...]:
+        return tuple(variant for variant in self.variants if variant.shadow)
+
+    @property
+    def production_counts(self) -> dict[str, int]:
+        return {variant.name: variant.desired_count for variant in self.production}
 
     @property
     def target_counts(self) -> dict[str, int]:

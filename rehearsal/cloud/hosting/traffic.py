@@ -7,7 +7,14 @@ from collections.abc import Callable
 from rehearsal.cloud.fleets.instance import Instance
 from rehearsal.cloud.hosting.state import SERVING, Endpoint, Fleet, Variant
 from rehearsal.cloud.runtime.meter import Meter
-from rehearsal.cloud.runtime.routing import Lane, Route, RoutingStrategy, VariantRoute
+from rehearsal.cloud.runtime.routing import (
+    Lane,
+    Route,
+    RouteKind,
+    RoutingStrategy,
+    ShadowRoute,
+    VariantRoute,
+)
 
 HealthyInstances = Callable[[str, str], tuple[Instance, ...]]
 MeterOf = Callable[[str, str, str], Meter]
@@ -18,8 +25,8 @@ def route_from_endpoint(
 ) -> Route | None:
     """Return where requests go now, or None while the endpoint answers none.
 
-    While two fleets serve, variants and weights are the blue fleet's; once the traffic is all
-    green, they are the green fleet's.
+    While two fleets serve, variants, weights and shadows are the blue fleet's; once the traffic is
+    all green, they are the green fleet's.
     """
     if endpoint.status not in SERVING or endpoint.live is None:
         return None
@@ -28,22 +35,59 @@ def route_from_endpoint(
         leading: Fleet = endpoint.pending
     else:
         leading = endpoint.live
-    routes = tuple(
-        VariantRoute(
-            name=variant.name,
-            weight=variant.current_weight,
-            lanes=_lanes(endpoint, variant, healthy, meter),
-            routing_strategy=_routing_strategy(variant),
-        )
-        for variant in leading.variants
+    return Route(
+        endpoint_name=endpoint.name,
+        variants=tuple(
+            _variant_route(variant, _lanes(endpoint, variant, healthy, meter))
+            for variant in leading.production
+        ),
+        kind=RouteKind(leading.kind),
+        shadows=tuple(
+            ShadowRoute(
+                share=_shadow_share(leading, variant),
+                variant=_variant_route(
+                    variant, _shadow_lanes(endpoint, leading, variant, healthy, meter)
+                ),
+            )
+            for variant in leading.shadows
+        ),
     )
-    return Route(endpoint_name=endpoint.name, variants=routes)
 
 
-def _routing_strategy(variant: Variant) -> RoutingStrategy:
-    """Return the variant's strategy; without a RoutingConfig instances are chosen at random."""
-    asked = variant.definition.get("RoutingConfig", {}).get("RoutingStrategy")
-    return RoutingStrategy.RANDOM if asked is None else RoutingStrategy(asked)
+def _variant_route(variant: Variant, lanes: tuple[Lane, ...]) -> VariantRoute:
+    strategy = variant.definition.get("RoutingConfig", {}).get("RoutingStrategy")
+    return VariantRoute(
+        name=variant.name,
+        weight=variant.current_weight,
+        lanes=lanes,
+        # The API's default is RANDOM.
+        routing_strategy=RoutingStrategy.RANDOM if strategy is None else RoutingStrategy(strategy),
+    )
+
+
+def _shadow_share(fleet: Fleet, shadow: Variant) -> float:
+    """Return the fraction of requests copied: the shadow's weight over the variant's (assumed)."""
+    weight = sum(variant.current_weight for variant in fleet.production)
+    return min(1.0, shadow.current_weight / weight) if weight > 0 else 0.0
+
+
+def _shadow_lanes(
+    endpoint: Endpoint,
+    fleet: Fleet,
+    variant: Variant,
+    healthy: HealthyInstances,
+    meter: MeterOf,
+) -> tuple[Lane, ...]:
+    role = "blue" if fleet is endpoint.live else "green"
+    return (
+        Lane(
+            role=role,
+            config_name=fleet.config_name,
+            share=1.0,
+            instances=healthy(fleet.fleet_id, variant.name),
+            meter=meter(endpoint.name, variant.name, fleet.config_name),
+        ),
+    )
 
 
 def _lanes(

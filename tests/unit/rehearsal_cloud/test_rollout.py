@@ -17,6 +17,7 @@ from rehearsal.cloud.hosting.rollout import (
     Terminate,
     instances_from_capacity,
     plan_rollback,
+    plan_rolling_rollback,
     plan_scale,
     plan_update,
     policy_from_deployment_config,
@@ -99,6 +100,35 @@ def test_a_rollback_brings_blue_up_before_it_takes_green_away() -> None:
         Shift(green_active={"main": 0}),
         Terminate(side=Side.GREEN, counts={"main": 0}),
     )
+
+
+@pytest.mark.source("botocore RollingUpdatePolicy RollbackMaximumBatchSize")
+def test_a_rolling_rollback_comes_back_by_its_batches() -> None:
+    steps = plan_rolling_rollback(
+        a_size(50, "CAPACITY_PERCENT"),
+        blue={"main": 4},
+        blue_now={"main": 0},
+        green={"main": 8},
+        green_now={"main": 6},
+    )
+
+    assert steps == (
+        Launch(side=Side.BLUE, counts={"main": 2}),
+        Shift(green_active={"main": 4}),
+        Terminate(side=Side.GREEN, counts={"main": 4}),
+        Launch(side=Side.BLUE, counts={"main": 4}),
+        Shift(green_active={"main": 0}),
+        Terminate(side=Side.GREEN, counts={"main": 0}),
+        *plan_rollback({"main": 4}, green={"main": 8}),
+    )
+
+
+def test_a_rolling_rollback_never_launches_what_it_takes_away() -> None:
+    steps = plan_rolling_rollback(
+        a_size(1), blue={"v": 2}, blue_now={"v": 0}, green={"v": 8}, green_now={"v": 2}
+    )
+
+    assert [s.counts["v"] for s in steps if isinstance(s, Terminate)] == [2, 0, 0]
 
 
 def test_a_scale_grows_before_it_shrinks() -> None:

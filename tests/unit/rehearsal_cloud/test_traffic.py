@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from rehearsal.cloud.fleets.instance import Instance, InstanceSpec, InstanceState
 from rehearsal.cloud.hosting.rollout import Shift
-from rehearsal.cloud.hosting.state import Endpoint, Fleet, Status, Variant
+from rehearsal.cloud.hosting.state import Endpoint, Fleet, RouteKind, Status, Variant
 from rehearsal.cloud.hosting.traffic import route_from_endpoint
 from rehearsal.cloud.runtime.meter import Meter
 
@@ -109,3 +110,33 @@ def test_a_renamed_variant_gets_all_of_its_traffic_at_once() -> None:
 @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED, Status.DELETING])
 def test_an_endpoint_that_does_not_serve_has_no_route(status: Status) -> None:
     assert route_from_endpoint(an_endpoint(status=status), healthy, Meter) is None
+
+
+@pytest.mark.assumed("the share is the shadow's weight over the production variant's, at most 1")
+@pytest.mark.parametrize(("weight", "share"), [(0.5, 0.25), (2.0, 1.0), (5.0, 1.0), (0.0, 0.0)])
+def test_a_shadow_gets_its_weight_over_the_variants_weight(weight: float, share: float) -> None:
+    live = a_fleet("blue", 4, weight=2.0)
+    shadow = replace(live.variants[0], name="s", shadow=True, current_weight=weight)
+    endpoint = an_endpoint(
+        live=replace(live, variants=(*live.variants, shadow)),
+        pending=None,
+        status=Status.IN_SERVICE,
+    )
+
+    route = route_from_endpoint(endpoint, healthy, Meter)
+
+    assert route is not None
+    assert [variant.name for variant in route.variants] == ["v"]
+    (found,) = route.shadows
+    assert (found.variant.name, found.share) == ("s", share)
+    assert len(found.variant.lanes[0].instances) == 4
+
+
+@pytest.mark.parametrize("kind", ["realtime", "async", "serverless", "multi_model"])
+def test_a_route_says_how_its_requests_come(kind: RouteKind) -> None:
+    endpoint = an_endpoint(live=replace(a_fleet("blue", 1), kind=kind), pending=None)
+
+    route = route_from_endpoint(endpoint, healthy, Meter)
+
+    assert route is not None
+    assert route.kind == kind
