@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rehearsal.cloud.errors import ApiError, ModelError
+from rehearsal.cloud.faults.registry import Faults
+from rehearsal.cloud.faults.throttling import throttled
 from rehearsal.cloud.hosting.api import CONTENT_TYPE, HostingApi
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.runtime.invoke import INVOCATIONS_PATH, Invoker
@@ -27,8 +29,12 @@ class CloudApplication:
     hosting: HostingApi
     scaling: ScalingApi
     moto: Callable[[Request], Response]
+    faults: Faults
 
     def __call__(self, request: Request) -> Response:
+        refusal = throttled(request, self.faults)
+        if refusal is not None:
+            return refusal
         try:
             return self._route(request)
         except ApiError as err:

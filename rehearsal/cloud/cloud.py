@@ -12,6 +12,7 @@ from rehearsal.cloud.application import CloudApplication
 from rehearsal.cloud.clock import Clock, ScaledClock
 from rehearsal.cloud.control import ControlApi
 from rehearsal.cloud.corrections import install_cloudwatch
+from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.fleets.artifacts import ArtifactCache
 from rehearsal.cloud.fleets.fleets import Fleets
 from rehearsal.cloud.fleets.images import ImageStore
@@ -50,6 +51,7 @@ class Cloud:
         self.clock: Clock = ScaledClock(settings.speed) if clock is None else clock
         self.record = Record(self.clock)
         self.shutdown = threading.Event()
+        self.faults = Faults(self.record, seed=settings.seed)
         reset_backends()
         self._runtime = ProcessRuntime()
         account_id, region = settings.account_id, settings.region
@@ -70,6 +72,7 @@ class Cloud:
         fleets = Fleets(
             launcher,
             self.record,
+            faults=self.faults,
             maximum_instances=settings.maximum_instances,
             changed=lambda: self.engine.wake(),
         )
@@ -98,6 +101,7 @@ class Cloud:
             engine=self.engine,
             scaler=self.scaler,
             images=self._images,
+            faults=self.faults,
             shutdown=self.shutdown,
         )
         return CloudApplication(
@@ -110,6 +114,7 @@ class Cloud:
                 scaler=self.scaler,
             ),
             moto=moto,
+            faults=self.faults,
         )
 
     @property
@@ -131,4 +136,5 @@ class Cloud:
         """Stop answering, end every instance, and leave no process behind."""
         self._server.stop()
         self.engine.stop()
+        self.engine.cloudwatch.close()
         self._runtime.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.cloud.errors import SetupError
+from rehearsal.cloud.faults.registry import Faults, kinds_as_dict
 from rehearsal.cloud.fleets.images import ImageStore
 from rehearsal.cloud.hosting.engine import Engine
 from rehearsal.cloud.http import Request, Response
@@ -23,12 +24,13 @@ MAXIMUM_NOTE_CHARACTERS = 4_096
 
 @dataclass
 class ControlApi:
-    """Answers GET and POST below /rehearsal."""
+    """Answers GET, POST and DELETE below /rehearsal."""
 
     settings: CloudSettings
     engine: Engine
     scaler: Scaler
     images: ImageStore
+    faults: Faults
     shutdown: threading.Event
 
     def __post_init__(self) -> None:
@@ -36,6 +38,9 @@ class ControlApi:
             ("GET", "status"): self._status,
             ("GET", "record"): self._record,
             ("GET", "inventory"): self._inventory,
+            ("GET", "faults"): self._list_faults,
+            ("POST", "faults"): self._add_fault,
+            ("DELETE", "faults"): self._clear_faults,
             ("POST", "images"): self._add_image,
             ("POST", "notes"): self._add_note,
             ("POST", "shutdown"): self._shutdown,
@@ -83,6 +88,17 @@ class ControlApi:
         settings = self.settings
         found = inventory(self.engine, self.scaler, settings.account_id, settings.region)
         return {"resources": found}
+
+    def _list_faults(self, asked: dict[str, Any]) -> dict[str, Any]:
+        _expect(asked, {})
+        return {"faults": self.faults.as_list(), "kinds": kinds_as_dict()}
+
+    def _add_fault(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self.faults.add(asked).as_dict()
+
+    def _clear_faults(self, asked: dict[str, Any]) -> dict[str, Any]:
+        _expect(asked, {"fault_id": False})
+        return {"faults": [f.as_dict() for f in self.faults.clear(asked.get("fault_id"))]}
 
     def _add_image(self, asked: dict[str, Any]) -> dict[str, Any]:
         _expect(asked, {"image_uri": True, "context": True})

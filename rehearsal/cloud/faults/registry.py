@@ -190,11 +190,14 @@ class Faults:
             message="" if error is None else error.settings["message"],
         )
 
-    def throttle(self, operation: str) -> ApiError | None:
-        """Return the refusal of a throttled call, or None."""
-        if self._take(FaultKind.THROTTLE, {"operation": operation}) is None:
-            return None
-        return ApiError("ThrottlingException", "Rate exceeded")
+    @property
+    def may_throttle(self) -> bool:
+        """Tell whether any call could be throttled now."""
+        return FaultKind.THROTTLE in self._active
+
+    def throttles(self, operation: str) -> bool:
+        """Tell whether a call is refused as throttled."""
+        return self._take(FaultKind.THROTTLE, {"operation": operation}) is not None
 
     def update(self, endpoint_name: str, config_name: str) -> RollbackFault | None:
         """Return how the update that begins is to be rolled back, or None."""

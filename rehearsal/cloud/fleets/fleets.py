@@ -10,9 +10,11 @@ import itertools
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.fleets.instance import Instance, InstanceSpec, InstanceState
 from rehearsal.cloud.fleets.launch import Launcher, LaunchFailed, stop_instance
 from rehearsal.cloud.hosting import messages
@@ -47,11 +49,13 @@ class Fleets:
         launcher: Launcher,
         record: Record,
         *,
+        faults: Faults,
         maximum_instances: int,
         changed: Callable[[], None],
     ) -> None:
         self._launcher = launcher
         self._record = record
+        self._faults = faults
         self._maximum_instances = maximum_instances
         self._changed = changed
         self._lock = threading.Lock()
@@ -173,16 +177,25 @@ class Fleets:
     def _launch(self, instances: list[Instance], spec: InstanceSpec) -> None:
         running = sum(i.state in ACTIVE or i.state is InstanceState.DRAINING for i in self._all())
         named = InstanceSpec(**{**vars(spec), "instance_id": f"i-{next(self._numbers):017x}"})
-        instance = Instance(spec=named)
+        instance = Instance(spec=named, faults=self._faults)
+        short = running >= self._maximum_instances or self._faults.lacks_capacity(
+            named.subject, self._running_by_type()
+        )
         instances.append(instance)
-        if running >= self._maximum_instances:
+        if short:
             instance.failure = messages.NO_CAPACITY
             instance.state = InstanceState.FAILED
             self._note_retry(instance)
             self._event("launch_failed", instance, reason=instance.failure)
             return
+        # Taken here, where launches have an order, and not in the threads they run in.
+        instance.launch_fault = self._faults.launch(named.subject)
         self._event("launching", instance)
         self._in_thread(self._start, instance)
+
+    def _running_by_type(self) -> Counter[str | None]:
+        held = (InstanceState.DRAINING, *ACTIVE)
+        return Counter(i.spec.subject["instance_type"] for i in self._all() if i.state in held)
 
     def _all(self) -> Iterable[Instance]:
         for variants in self._fleets.values():

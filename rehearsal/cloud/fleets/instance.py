@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from rehearsal.cloud.faults.registry import NO_FAULT, Faults, InvocationFault, LaunchFault
 from rehearsal.cloud.fleets.runtime import RunningContainer
 from rehearsal.cloud.runtime.connection import ConnectionPool
 
@@ -44,10 +45,26 @@ class InstanceSpec:
     def log_stream(self) -> str:
         return f"{self.variant_name}/{self.instance_id}"
 
+    @property
+    def subject(self) -> dict[str, str | None]:
+        """Whom a fault can name."""
+        return {
+            "endpoint_name": self.endpoint_name,
+            "variant_name": self.variant_name,
+            "endpoint_config_name": self.config_name,
+            "instance_type": self.definition.get("InstanceType"),
+        }
+
 
 @dataclass(eq=False)
 class Instance:
-    """A live instance; its counters are guarded by its own lock."""
+    """A live instance; its counters are guarded by its own lock.
+
+    Args:
+        launch_fault: how its launch is to fail on purpose
+        faults: what else may go wrong on purpose, asked per request
+        waits_until: rehearsal time a launch waits for, where it waits for nothing real
+    """
 
     spec: InstanceSpec
     state: InstanceState = InstanceState.STARTING
@@ -55,6 +72,9 @@ class Instance:
     running: RunningContainer | None = None
     pool: ConnectionPool | None = None
     outstanding: int = 0
+    launch_fault: LaunchFault | None = None
+    faults: Faults | None = None
+    waits_until: float | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,6 +90,15 @@ class Instance:
         """Count a request out."""
         with self._lock:
             self.outstanding -= 1
+
+    def next_fault(self) -> InvocationFault:
+        """Return what is to go wrong on purpose with the request about to be sent."""
+        if self.faults is None:
+            return NO_FAULT
+        spec = self.spec
+        return self.faults.invocation(
+            spec.endpoint_name, spec.variant_name, spec.config_name, spec.instance_id
+        )
 
     def close_to_requests(self) -> bool:
         """Take no further request; False when that was so already."""

@@ -37,6 +37,14 @@ PING_INTERVAL_WALL_SECONDS = 0.05
 # A container that exits is started again; a crash loop shows itself within a few rounds.
 MAXIMUM_STARTS = 3
 
+# What a launch that fails on purpose leaves as FailureReason.
+FAULT_TEXTS = {
+    "image": messages.IMAGE_MISSING,
+    "artifact": messages.DOWNLOAD_FAILED,
+    "cannot-start": messages.CANNOT_START,
+    "ping": messages.PING_FAILED,
+}
+
 LogSink = Callable[[Instance, str], None]
 
 
@@ -62,6 +70,7 @@ class Launcher:
         """
         spec = instance.spec
         container = container_of(spec.model)
+        self._fail_on_purpose(instance, container)
         image = self.images.resolve(container.get("Image", ""))
         if image is None:
             raise LaunchFailed(messages.IMAGE_MISSING.format(variant=spec.variant_name))
@@ -83,6 +92,9 @@ class Launcher:
         deadline = time.monotonic() + wall_seconds
         for _ in range(MAXIMUM_STARTS):
             self._start(instance, image, model_directory, container)
+            if instance.launch_fault is not None:
+                self._hang(instance, seconds)
+                break
             if self._is_healthy_before(deadline, instance):
                 return
             if instance.stopping.is_set():
@@ -90,6 +102,24 @@ class Launcher:
             if time.monotonic() >= deadline:
                 break
         raise LaunchFailed(messages.PING_FAILED.format(variant=instance.spec.variant_name))
+
+    def _fail_on_purpose(self, instance: Instance, container: dict[str, Any]) -> None:
+        """Fail a launch that a fault was taken for; a hang starts its container first."""
+        fault = instance.launch_fault
+        if fault is None:
+            return
+        self.log(instance, f"{fault.fault_id}: this launch fails on purpose, {fault.reason}")
+        if fault.reason in FAULT_TEXTS:
+            text = FAULT_TEXTS[fault.reason]
+            variant = instance.spec.variant_name
+            raise LaunchFailed(text.format(variant=variant, url=artifact_url(container)))
+
+    def _hang(self, instance: Instance, seconds: float) -> None:
+        """Wait as long as a health check without an answer may take, in rehearsal time."""
+        instance.waits_until = self.clock.now() + seconds
+        while self.clock.now() < instance.waits_until and not instance.stopping.is_set():
+            instance.stopping.wait(PING_INTERVAL_WALL_SECONDS)
+        instance.waits_until = None
 
     def _start(
         self, instance: Instance, image: Image, model_directory: Path, container: dict[str, Any]

@@ -7,9 +7,10 @@ batch transform) goes through `forward`, so that a failure reads the same everyw
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from rehearsal.cloud.faults.registry import NO_FAULT, InvocationFault
 from rehearsal.cloud.fleets.instance import Instance
 from rehearsal.cloud.runtime.connection import (
     Answer,
@@ -77,7 +78,25 @@ def forward(
         timeout_seconds: wall seconds for all containers together
         target_container: host name of the one container to ask, in a direct pipeline
     """
+    fault = instance.next_fault()
     targets = targets_of(instance, target_container)
+
+    def send(seconds: float) -> Outcome:
+        return _send(targets, method, path, headers, body, seconds)
+
+    if fault is NO_FAULT:
+        return send(timeout_seconds)
+    return spoiled(instance, fault, targets[0][0], send, timeout_seconds)
+
+
+def _send(
+    targets: Sequence[tuple[str, ConnectionPool]],
+    method: str,
+    path: str,
+    headers: Headers,
+    body: bytes,
+    timeout_seconds: float,
+) -> Outcome:
     began = time.perf_counter()
     if len(targets) == 1:
         name, pool = targets[0]
@@ -103,12 +122,55 @@ def forward(
     )
 
 
+def spoiled(
+    instance: Instance,
+    fault: InvocationFault,
+    container: str,
+    send: Callable[[float], Outcome],
+    timeout_seconds: float,
+) -> Outcome:
+    """Send a request that goes wrong on purpose; its delay counts as the model's own time."""
+    began = time.perf_counter()
+    if fault.crash and instance.running is not None:
+        instance.running.stop(0)
+    time.sleep(min(fault.delay_seconds, timeout_seconds))
+    answer, failure = None, ""
+    if fault.delay_seconds >= timeout_seconds:
+        failure = TIMED_OUT.format(container=container)
+    elif fault.status is not None:
+        headers = {"content-type": "text/plain"}
+        answer = Answer(status=fault.status, headers=headers, body=fault.message.encode())
+    else:
+        sent = send(timeout_seconds - fault.delay_seconds)
+        return replace(sent, model_latency_us=(time.perf_counter() - began) * 1e6)
+    latency_us = (time.perf_counter() - began) * 1e6
+    return Outcome(
+        answer=answer,
+        failure=failure,
+        container=container,
+        model_latency_us=latency_us,
+        status=0 if answer is None else answer.status,
+        latencies=((container, latency_us),),
+    )
+
+
+def containers_of(instance: Instance) -> list[tuple[str, ConnectionPool]]:
+    """Return the instance's containers by name, in order; a single one is `primary`."""
+    containers = getattr(instance, "containers", ())
+    if len(containers) > 1:
+        return [(container.hostname, container.pool) for container in containers]
+    assert instance.pool is not None
+    return [(PRIMARY, instance.pool)]
+
+
 def targets_of(
     instance: Instance, target_container: str | None
 ) -> list[tuple[str, ConnectionPool]]:
-    """Return the containers a request goes to, by name, in order."""
-    assert instance.pool is not None
-    return [(PRIMARY, instance.pool)]
+    """Return the containers a request goes to: the one asked for, else all of them."""
+    containers = containers_of(instance)
+    if target_container is None:
+        return containers
+    return [(name, pool) for name, pool in containers if name == target_container]
 
 
 def without_accept(headers: Headers) -> list[tuple[str, str]]:

@@ -37,7 +37,7 @@ def test_nothing_goes_wrong_without_a_fault() -> None:
     assert asked.launch(SUBJECT) is None
     assert not asked.lacks_capacity(SUBJECT, {})
     assert invoke(asked) is NO_FAULT
-    assert asked.throttle("CreateModel") is None
+    assert not asked.throttles("CreateModel")
     assert asked.update("iris", "one") is None
     assert asked.quota_refusal("ml.m5.large", utilization=9, delta=9) is None
 
@@ -90,7 +90,7 @@ def test_a_share_is_chosen_by_the_seed() -> None:
     def chosen(seed: int) -> list[bool]:
         asked = faults(seed)
         asked.add({"kind": "throttle", "share_percent": 40, "times": None})
-        return [asked.throttle("ListModels") is not None for _ in range(200)]
+        return [asked.throttles("ListModels") for _ in range(200)]
 
     assert chosen(1) == chosen(1)
     assert chosen(1) != chosen(2)
@@ -131,7 +131,7 @@ def test_a_cleared_fault_happens_no_more() -> None:
 
     asked.clear("fault-1")
 
-    assert asked.throttle("ListModels") is None
+    assert not asked.throttles("ListModels")
     assert invoke(asked).delay_seconds == 0.01
     assert [fault.fault_id for fault in asked.clear()] == ["fault-2"]
     assert asked.as_list() == []
