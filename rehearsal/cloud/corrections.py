@@ -6,16 +6,19 @@ operations are routed before moto sees them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from moto.cloudwatch.exceptions import InvalidParameterCombination
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.cloudwatch.responses import CloudWatchResponse
+from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
+from moto.sns.models import sns_backends
 
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.cloudwatch.backend import RehearsedCloudWatch
+from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.record import Record
 
 
@@ -23,34 +26,42 @@ def install_cloudwatch(
     account_id: str, region: str, clock: Clock, record: Record, before_query: Callable[[], None]
 ) -> RehearsedCloudWatch:
     """Replace moto's CloudWatch data: it sums copies with more dimensions, ignores namespaces,
-    starts alarms in OK and never evaluates them.
+    starts alarms in OK, never evaluates them, runs no action and knows no composite alarm.
     """
     backend = RehearsedCloudWatch(region, account_id)
-    backend.attach(clock, record, before_query)
+
+    def publish(arn: str, subject: str, message: str) -> None:
+        sns_backends[account_id][region].publish(message, arn=arn, subject=subject)
+
+    backend.attach(clock, record, before_query, publish)
     cloudwatch_backends[account_id][region] = backend
-    setattr(CloudWatchResponse, "get_metric_statistics", _get_metric_statistics)  # noqa: B010
+    for operation in backend.api.operations:
+        setattr(CloudWatchResponse, _method_name(operation), _answer(operation))
     return backend
 
 
-def _get_metric_statistics(self: Any) -> ActionResult:
-    """GetMetricStatistics with ExtendedStatistics, which moto reads and then drops."""
-    statistics = self._get_param("Statistics", [])
-    extended = self._get_param("ExtendedStatistics", [])
-    if not statistics and not extended:
-        raise InvalidParameterCombination("Must specify either Statistics or ExtendedStatistics")
-    name = self._get_param("MetricName")
-    backend = self.cloudwatch_backend
-    if not isinstance(backend, RehearsedCloudWatch):
-        return ActionResult({"Label": name, "Datapoints": []})
-    datapoints = backend.get_metric_statistics(
-        self._get_param("Namespace"),
-        name,
-        self._get_param("StartTime"),
-        self._get_param("EndTime"),
-        self._get_int_param("Period"),
-        statistics,
-        unit=self._get_param("Unit"),
-        dimensions=self._get_param("Dimensions", []),
-        extended_stats=extended,
-    )
-    return ActionResult({"Label": name, "Datapoints": datapoints})
+def _answer(operation: str) -> Callable[[Any], ActionResult]:
+    """Return moto's method of an operation, answered by the rehearsed backend."""
+    method = _method_name(operation)
+    known = getattr(CloudWatchResponse, method, None)
+    # A second cloud of this process must not wrap the first one's method.
+    moto_method = getattr(known, "rehearsed_over", known)
+
+    def answer(self: Any) -> ActionResult:
+        backend = self.cloudwatch_backend
+        if not isinstance(backend, RehearsedCloudWatch):
+            if moto_method is None:
+                raise ServiceException("UnknownOperation", f"moto does not do {operation}")
+            plain: ActionResult = moto_method(self)
+            return plain
+        try:
+            return ActionResult(backend.api(operation, self._get_params()))
+        except ApiError as err:
+            raise ServiceException(err.code, err.message) from err
+
+    setattr(answer, "rehearsed_over", moto_method)  # noqa: B010 - mypy knows no such attribute
+    return answer
+
+
+def _method_name(operation: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()

@@ -1,4 +1,4 @@
-"""Metric data by series and minute, aggregated as it comes in.
+"""Metric data by series and minute or second, aggregated as it comes in.
 
 A series is namespace, name and the exact set of dimensions: a query for two dimensions never
 adds up the copy that has a third.
@@ -9,13 +9,22 @@ from __future__ import annotations
 import math
 import random
 import threading
+from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rehearsal.cloud.cloudwatch.statistic import extended
+from rehearsal.cloud.cloudwatch.statistic import percentile as percentile
+
 MINUTE_SECONDS = 60
-# Fifteen hours of minutes per series; CloudWatch keeps 15 days of them.
-MAXIMUM_BUCKETS = 900
+HOUR_SECONDS = 3_600
+# An alarm may look back one day, and a little further to fill gaps.
+MAXIMUM_MINUTES = 1_500
+# CloudWatch keeps data under a minute for three hours.
+MAXIMUM_SECONDS = 10_800
+# CloudWatch keeps hours for 455 days.
+MAXIMUM_HOURS = 10_920
 # Percentiles come from at most so many values of a bucket, a fair sample beyond.
 MAXIMUM_VALUES = 1_000
 MAXIMUM_SERIES = 10_000
@@ -37,6 +46,10 @@ def series_key(namespace: str, name: str, dimensions: Mapping[str, str]) -> Seri
     return SeriesKey(namespace=namespace, name=name, dimensions=tuple(sorted(dimensions.items())))
 
 
+def _no_values() -> array[float]:
+    return array("d")
+
+
 @dataclass
 class Bucket:
     """Statistics of the data within one bucket of time."""
@@ -46,7 +59,7 @@ class Bucket:
     minimum: float = math.inf
     maximum: float = -math.inf
     unit: str | None = None
-    values: list[float] = field(default_factory=list)
+    values: array[float] = field(default_factory=_no_values)
 
     def add(self, value: float, count: float = 1.0) -> None:
         """Add a value that was seen `count` times."""
@@ -67,18 +80,20 @@ class Bucket:
         self.values.extend(other.values)
 
     def statistic(self, name: str) -> float | None:
-        """Return Sum, Average, Minimum, Maximum, SampleCount or a percentile such as p99."""
+        """Return Sum, Average, Minimum, Maximum, SampleCount or an extended one such as p99."""
         if self.sample_count == 0:
             return None
-        if name.startswith("p"):
-            return percentile(self.values, float(name[1:]))
-        return {
-            "Sum": self.total,
-            "Average": self.total / self.sample_count,
-            "Minimum": self.minimum,
-            "Maximum": self.maximum,
-            "SampleCount": self.sample_count,
-        }[name]
+        if name == "Sum":
+            return self.total
+        if name == "Average":
+            return self.total / self.sample_count
+        if name == "Minimum":
+            return self.minimum
+        if name == "Maximum":
+            return self.maximum
+        if name == "SampleCount":
+            return self.sample_count
+        return extended(self.values, name)
 
     def _keep(self, value: float) -> None:
         if len(self.values) < MAXIMUM_VALUES:
@@ -89,69 +104,120 @@ class Bucket:
             self.values[index] = value
 
 
-def percentile(values: Iterable[float], percent: float) -> float | None:
-    """Return a percentile by linear interpolation, or None without values."""
-    ordered = sorted(values)
-    if not ordered:
-        return None
-    place = (len(ordered) - 1) * percent / 100
-    low = math.floor(place)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+@dataclass
+class Series:
+    """One series: hours of what is old, minutes of everything else, seconds where asked for."""
+
+    newest: float = 0.0
+    minutes: dict[int, Bucket] = field(default_factory=dict)
+    seconds: dict[int, Bucket] = field(default_factory=dict)
+    hours: dict[int, Bucket] = field(default_factory=dict)
+
+    def buckets_at(self, timestamp: float, *, is_high_resolution: bool) -> list[Bucket]:
+        """Return the buckets a value of that time goes into, made when there are none."""
+        self.newest = max(self.newest, timestamp)
+        minute = math.floor(timestamp / MINUTE_SECONDS)
+        found = [_made(self.minutes, minute)]
+        if len(self.minutes) > MAXIMUM_MINUTES:
+            self._roll_up(min(self.minutes))
+        if is_high_resolution:
+            found.append(_made(self.seconds, math.floor(timestamp)))
+            if len(self.seconds) > MAXIMUM_SECONDS:
+                del self.seconds[next(iter(self.seconds))]
+        return found
+
+    def period(self, start: float, seconds: float) -> list[Bucket]:
+        """Return the buckets that make up [start, start + seconds)."""
+        if seconds % MINUTE_SECONDS != 0 and self.seconds:
+            return _between(self.seconds, start, seconds, 1)
+        minutes = _between(self.minutes, start, seconds, MINUTE_SECONDS)
+        if seconds % HOUR_SECONDS == 0 and self.hours:
+            return [*_between(self.hours, start, seconds, HOUR_SECONDS), *minutes]
+        return minutes
+
+    def _roll_up(self, minute: int) -> None:
+        bucket = self.minutes.pop(minute)
+        _made(self.hours, minute * MINUTE_SECONDS // HOUR_SECONDS).merge(bucket)
+        if len(self.hours) > MAXIMUM_HOURS:
+            del self.hours[min(self.hours)]
 
 
 class MetricStore:
-    """Every series the cloud knows, oldest minutes dropped first."""
+    """Every series the cloud knows; of too many the one that came first goes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._series: OrderedDict[SeriesKey, dict[int, Bucket]] = OrderedDict()
+        self._series: OrderedDict[SeriesKey, Series] = OrderedDict()
 
     def put(
-        self, key: SeriesKey, timestamp: float, value: float, *, count: float = 1.0, unit: str = ""
+        self,
+        key: SeriesKey,
+        timestamp: float,
+        value: float,
+        *,
+        count: float = 1.0,
+        unit: str = "",
+        is_high_resolution: bool = False,
     ) -> None:
-        """Add one value at a rehearsal time."""
-        with self._lock:
-            bucket = self._bucket(key, timestamp)
-            bucket.add(value, count)
-            bucket.unit = unit if unit else bucket.unit
+        """Add one value at a rehearsal time.
 
-    def put_bucket(self, key: SeriesKey, timestamp: float, bucket: Bucket) -> None:
+        Args:
+            is_high_resolution: keep it by the second, too, for periods under a minute
+        """
+        with self._lock:
+            for bucket in self._buckets(key, timestamp, is_high_resolution):
+                bucket.add(value, count)
+                bucket.unit = unit if unit else bucket.unit
+
+    def put_bucket(
+        self, key: SeriesKey, timestamp: float, bucket: Bucket, *, is_high_resolution: bool = False
+    ) -> None:
         """Add statistics that were aggregated elsewhere."""
         with self._lock:
-            self._bucket(key, timestamp).merge(bucket)
+            for mine in self._buckets(key, timestamp, is_high_resolution):
+                mine.merge(bucket)
 
     def period(self, key: SeriesKey, start: float, seconds: float) -> Bucket | None:
         """Return the merged buckets of [start, start + seconds), or None without any."""
         with self._lock:
-            buckets = self._series.get(key)
-            if buckets is None:
+            series = self._series.get(key)
+            found = series.period(start, seconds) if series is not None else []
+            if not found:
                 return None
-            first = math.ceil(start / MINUTE_SECONDS)
-            last = math.ceil((start + seconds) / MINUTE_SECONDS)
-            found = [buckets[minute] for minute in range(first, last) if minute in buckets]
-        if not found:
-            return None
-        merged = Bucket()
-        for bucket in found:
-            merged.merge(bucket)
-        return merged
+            merged = Bucket()
+            for bucket in found:
+                merged.merge(bucket)
+            return merged
 
     def keys(self) -> list[SeriesKey]:
         """Return every series, for ListMetrics."""
         with self._lock:
             return list(self._series)
 
-    def _bucket(self, key: SeriesKey, timestamp: float) -> Bucket:
-        buckets = self._series.get(key)
-        if buckets is None:
+    def newest(self, key: SeriesKey) -> float:
+        """Return the time of a series' newest datum, 0 without any."""
+        with self._lock:
+            series = self._series.get(key)
+            return series.newest if series is not None else 0.0
+
+    def _buckets(self, key: SeriesKey, timestamp: float, is_high_resolution: bool) -> list[Bucket]:
+        series = self._series.get(key)
+        if series is None:
             if len(self._series) >= MAXIMUM_SERIES:
                 self._series.popitem(last=False)
-            buckets = self._series[key] = {}
-        minute = math.floor(timestamp / MINUTE_SECONDS)
-        bucket = buckets.get(minute)
-        if bucket is None:
-            if len(buckets) >= MAXIMUM_BUCKETS:
-                del buckets[min(buckets)]
-            bucket = buckets[minute] = Bucket()
-        return bucket
+            series = self._series[key] = Series()
+        return series.buckets_at(timestamp, is_high_resolution=is_high_resolution)
+
+
+def _made(buckets: dict[int, Bucket], index: int) -> Bucket:
+    bucket = buckets.get(index)
+    if bucket is None:
+        bucket = buckets[index] = Bucket()
+    return bucket
+
+
+def _between(
+    buckets: Mapping[int, Bucket], start: float, seconds: float, size: int
+) -> list[Bucket]:
+    first, last = math.ceil(start / size), math.ceil((start + seconds) / size)
+    return [buckets[index] for index in range(first, last) if index in buckets]

@@ -33,18 +33,22 @@ def put_alarms(
         (policy.alarm_high, "GreaterThanThreshold", HIGH_PERIODS, policy.target_value),
         (policy.alarm_low, "LessThanThreshold", LOW_PERIODS, policy.target_value * LOW_FRACTION),
     ):
-        cloudwatch.put_metric_alarm(
-            name=name,
-            namespace=NAMESPACE,
-            metric_name=metric,
-            comparison_operator=operator,
-            evaluation_periods=periods,
-            period=PERIOD_SECONDS,
-            threshold=threshold,
-            statistic="Sum",
-            description=(f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {action}."),
-            dimensions=dimensions,
-            alarm_actions=[action],
+        cloudwatch.put_alarm(
+            name,
+            {
+                "Namespace": NAMESPACE,
+                "MetricName": metric,
+                "ComparisonOperator": operator,
+                "EvaluationPeriods": periods,
+                "Period": PERIOD_SECONDS,
+                "Threshold": threshold,
+                "Statistic": "Sum",
+                "AlarmDescription": (
+                    f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {action}."
+                ),
+                "Dimensions": dimensions,
+                "AlarmActions": [action],
+            },
         )
 
 

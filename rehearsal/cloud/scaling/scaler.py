@@ -40,7 +40,7 @@ class Scaler:
 
     def alarms_evaluated(self, alarms: list[Any]) -> None:
         """Let every policy whose alarm was just evaluated decide."""
-        names = {alarm.name for alarm in alarms}
+        names = {alarm.alarm_name for alarm in alarms}
         for (resource_id, dimension, _), policy in list(self.policies.items()):
             if names & {policy.alarm_high, policy.alarm_low}:
                 self._act((resource_id, dimension), policy)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from rehearsal.cloud.cloudwatch.alarm import AlarmRule, AlarmState, evaluate, reason_for
+from rehearsal.cloud.cloudwatch.alarm import (
+    AlarmRule,
+    AlarmState,
+    Datapoint,
+    evaluate,
+    reason_for,
+)
 
 GUIDE = "CW User Guide, configuring how CloudWatch alarms treat missing data"
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
@@ -89,11 +95,26 @@ def test_each_comparison_breaches_where_its_name_says(
 @pytest.mark.parametrize(
     ("picture", "state", "said"),
     [
-        ("0 0 X", ALARM, "3 datapoints [0.0, 0.0, 2.0] was greater than the threshold (1)."),
-        ("- - 0", OK, "1 datapoint [0.0] was not greater than the threshold (1)."),
+        (
+            "0 X X",
+            ALARM,
+            "2 out of the last 3 datapoints [2.0 (15/01/27 08:02:00), 2.0 (15/01/27 08:01:00)] "
+            "were greater than the threshold (1) (minimum 1 datapoint for OK -> ALARM transition).",
+        ),
+        (
+            "- - 0",
+            OK,
+            "1 out of the last 3 datapoints [0.0 (15/01/27 08:02:00)] was not greater than the "
+            "threshold (1) (minimum 3 datapoints for ALARM -> OK transition).",
+        ),
         ("- - -", OK, "no datapoints were received for 3 periods and 3 missing datapoints"),
-        ("- - -", NONE, "Insufficient Data: 3 datapoints was unknown."),
+        ("- - -", NONE, "Insufficient Data: 3 datapoints were unknown."),
     ],
 )
 def test_an_alarm_says_why_it_is_in_its_state(picture: str, state: AlarmState, said: str) -> None:
-    assert said in reason_for(a_rule("notBreaching", needed=1), datapoints(picture), state)
+    points = [
+        Datapoint(start=1_800_000_000.0 + 60 * index, value=value)
+        for index, value in enumerate(datapoints(picture))
+    ]
+
+    assert said in reason_for(a_rule("notBreaching", needed=1), points, state)

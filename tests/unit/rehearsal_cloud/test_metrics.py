@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rehearsal.cloud.cloudwatch.metrics import (
-    MAXIMUM_BUCKETS,
+    MAXIMUM_MINUTES,
     Bucket,
     MetricStore,
     percentile,
@@ -55,7 +55,7 @@ def test_a_series_with_more_dimensions_is_another_series() -> None:
 
 def test_the_oldest_minutes_are_dropped_beyond_the_bound() -> None:
     store = MetricStore()
-    for minute in range(MAXIMUM_BUCKETS + 5):
+    for minute in range(MAXIMUM_MINUTES + 5):
         store.put(KEY, minute * 60, 1.0)
 
     assert store.period(KEY, 0, 5 * 60) is None
