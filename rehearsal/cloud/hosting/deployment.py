@@ -40,6 +40,7 @@ RUNNING_STATUS = {
     Kind.UPDATE: Status.UPDATING,
     Kind.SCALE: Status.UPDATING,
     Kind.DELETE: Status.DELETING,
+    Kind.PATCH: Status.SYSTEM_UPDATING,
 }
 UNDOING_STATUS = {
     Kind.CREATE: Status.CREATING,
@@ -50,6 +51,9 @@ UNDOING_STATUS = {
 
 def begin(endpoint: Endpoint, deployment: Deployment, *, pending: Fleet | None) -> Endpoint:
     """Return the endpoint with a deployment under way and the status that says so."""
+    if deployment.kind is Kind.PATCH:
+        # AWS's maintenance changes nothing a user sees but the status.
+        return replace(endpoint, status=Status.SYSTEM_UPDATING, deployment=deployment)
     return replace(
         endpoint,
         status=RUNNING_STATUS[deployment.kind],
@@ -84,7 +88,12 @@ def _begins_undoing(before: Endpoint, after: Endpoint) -> bool:
 def _move(endpoint: Endpoint, deployment: Deployment, seen: Observation) -> Endpoint:
     step = deployment.step
     if step is None:
+        if deployment.polls_left > 0:
+            return _show_rolling_back(endpoint)
         return FINISH[deployment.kind](endpoint, deployment, seen)
+    if _is_planned_rollback(deployment, step):
+        assert deployment.rollback is not None
+        return _fail(endpoint, deployment, deployment.rollback.failure_reason, seen)
     if not deployment.entered:
         started = replace(deployment, entered=True, step_started_at=seen.now)
         return ENTER[type(step)](replace(endpoint, deployment=started), step)
@@ -95,6 +104,32 @@ def _move(endpoint: Endpoint, deployment: Deployment, seen: Observation) -> Endp
         onward = replace(deployment, position=deployment.position + 1, entered=False)
         return replace(endpoint, deployment=onward)
     return endpoint
+
+
+# ---- a rollback on purpose
+
+
+def _is_planned_rollback(deployment: Deployment, step: Step) -> bool:
+    """Tell whether the new fleet is up and must not get any traffic."""
+    planned = deployment.rollback is not None and deployment.failure_reason is None
+    return planned and isinstance(step, Shift)
+
+
+def _show_rolling_back(endpoint: Endpoint) -> Endpoint:
+    if endpoint.status is Status.ROLLING_BACK:
+        return endpoint
+    return replace(endpoint, status=Status.ROLLING_BACK)
+
+
+def polled(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint after a Describe: a RollingBack that was to be seen has been."""
+    deployment = endpoint.deployment
+    if deployment is None or deployment.polls_left == 0:
+        return endpoint
+    if endpoint.status is not Status.ROLLING_BACK:
+        return endpoint
+    fewer = replace(deployment, polls_left=deployment.polls_left - 1)
+    return replace(endpoint, deployment=fewer)
 
 
 # ---- entering a step
@@ -191,7 +226,10 @@ def _failure(
 ) -> str | None:
     """Return why the deployment must stop now; an undoing fails only when it can't launch."""
     if isinstance(step, Launch):
-        failure = seen.view(endpoint.fleet(step.side)).failure
+        fleet = endpoint.fleet(step.side)
+        if fleet is not None and fleet.refusal is not None:
+            return fleet.refusal
+        failure = seen.view(fleet).failure
         if failure is not None and not _is_launched(endpoint, deployment, step, seen):
             return failure
     if deployment.failure_reason is not None:
@@ -215,6 +253,7 @@ def _fail(endpoint: Endpoint, deployment: Deployment, reason: str, seen: Observa
         position=0,
         entered=False,
         failure_reason=reason,
+        polls_left=deployment.rollback.rolling_back_polls if deployment.rollback else 0,
     )
     live = endpoint.live
     if deployment.kind is Kind.SCALE and deployment.previous is not None and live is not None:
@@ -291,7 +330,7 @@ def _finish_undoing(
         deployment=None,
         pending=endpoint.pending if mixed else None,
         shift=endpoint.shift if mixed else None,
-        failure_reason=deployment.failure_reason,
+        failure_reason=deployment.failure_reason or None,
         last_modified_time=seen.now,
     )
 
@@ -320,6 +359,10 @@ def _finish_scale(endpoint: Endpoint, deployment: Deployment, seen: Observation)
     return replace(endpoint, status=Status.IN_SERVICE, deployment=None, last_modified_time=seen.now)
 
 
+def _finish_patch(endpoint: Endpoint, deployment: Deployment, seen: Observation) -> Endpoint:
+    return replace(endpoint, status=Status.IN_SERVICE, deployment=None)
+
+
 def _finish_delete(endpoint: Endpoint, deployment: Deployment, seen: Observation) -> Endpoint:
     return replace(endpoint, status=Status.ABSENT, deployment=None, live=None, pending=None)
 
@@ -329,4 +372,5 @@ FINISH: Mapping[Kind, Callable[[Endpoint, Deployment, Observation], Endpoint]] =
     Kind.UPDATE: _finish_rollout,
     Kind.SCALE: _finish_scale,
     Kind.DELETE: _finish_delete,
+    Kind.PATCH: _finish_patch,
 }

@@ -35,12 +35,14 @@ class Kind(StrEnum):
     UPDATE = "update"
     SCALE = "scale"
     DELETE = "delete"
+    PATCH = "patch"
 
 
 # Which statuses accept a change; every other one refuses as "in progress".
 ACCEPTING: Mapping[Kind, frozenset[Status]] = {
     Kind.UPDATE: frozenset({Status.IN_SERVICE, Status.UPDATE_ROLLBACK_FAILED}),
     Kind.SCALE: frozenset({Status.IN_SERVICE}),
+    Kind.PATCH: frozenset({Status.IN_SERVICE}),
     Kind.DELETE: frozenset(
         {
             Status.IN_SERVICE,
@@ -131,13 +133,28 @@ class Fleet:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedRollback:
+    """An update that is to come back to its old config once its fleet is up: a fault on purpose.
+
+    Args:
+        rolling_back_polls: how many Describe calls see RollingBack before InService
+        failure_reason: what is left as FailureReason; empty for none
+    """
+
+    rolling_back_polls: int = 0
+    failure_reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Deployment:
     """A plan on its way.
 
     Args:
         previous: the live fleet's wanted counts and weights before a scale, put back if it fails
         deadline: rehearsal time after which the deployment rolls back, or None
-        failure_reason: set once the deployment is rolling back
+        failure_reason: set once the deployment is rolling back; empty when nobody is to know why
+        rollback: how the deployment is to be undone on purpose, or None
+        polls_left: Describe calls that RollingBack is still to be seen by
     """
 
     kind: Kind
@@ -151,6 +168,8 @@ class Deployment:
     deployment_config: Mapping[str, Any] | None = None
     previous: Fleet | None = None
     failure_reason: str | None = None
+    rollback: PlannedRollback | None = None
+    polls_left: int = 0
 
     @property
     def step(self) -> Step | None:

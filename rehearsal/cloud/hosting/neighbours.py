@@ -1,0 +1,37 @@
+"""What hosting asks of the services beside it, as protocols: it never imports them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from rehearsal.cloud.fleets.images import Image
+
+
+class Checks(Protocol):
+    """What hosting asks of the other services: each answer is SageMaker's refusal, or None."""
+
+    def role_problem(self, role_arn: str) -> str | None:
+        """Say why SageMaker can't assume a role."""
+
+    def image_problem(self, role_arn: str, container: Mapping[str, Any]) -> str | None:
+        """Say why CreateModel refuses a container's image."""
+
+    def data_problem(self, role_arn: str, url: str, *, is_prefix: bool) -> str | None:
+        """Say why CreateModel refuses a container's model data."""
+
+    def key_problem(self, key_id: str) -> str | None:
+        """Say why a KMS key can't encrypt anything."""
+
+    def alarm_problem(self, role_arn: str, alarm_names: Iterable[str]) -> str | None:
+        """Say which alarm of a rollback the role may not look at."""
+
+    def image(self, uri: str) -> Image | None:
+        """Return the image behind a URI, or None."""
+
+
+class ScalableTargets(Protocol):
+    """What hosting asks of Application Auto Scaling."""
+
+    def registered_variants(self, endpoint_name: str) -> frozenset[str]:
+        """Return the variants registered as scalable targets."""
