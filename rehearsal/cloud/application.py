@@ -7,17 +7,18 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rehearsal.cloud.asynchronous.api import ASYNC_PATH
 from rehearsal.cloud.errors import ApiError, ModelError
 from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.faults.throttling import throttled
 from rehearsal.cloud.hosting.api import CONTENT_TYPE, HostingApi
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.runtime.invoke import INVOCATIONS_PATH, Invoker
+from rehearsal.cloud.runtime.stream import STREAM_PATH, invoke_with_response_stream
 from rehearsal.cloud.scaling.api import ScalingApi
 
 SAGEMAKER_PREFIX = "SageMaker."
 SCALING_PREFIX = "AnyScaleFrontendService."
-UNREHEARSED_PATHS = ("/async-invocations", "/invocations-response-stream")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +60,12 @@ class CloudApplication:
         match = INVOCATIONS_PATH.fullmatch(request.path)
         if match is not None and request.method == "POST":
             return self.invoker(match[1], request)
-        if request.path.endswith(UNREHEARSED_PATHS):
-            raise ApiError(
-                "ValidationError",
-                f"the rehearsal cloud does not do {request.path.rpartition('/')[2]}; "
-                "use InvokeEndpoint",
-            )
+        match = STREAM_PATH.fullmatch(request.path)
+        if match is not None and request.method == "POST":
+            return invoke_with_response_stream(self.invoker, match[1], request)
+        match = ASYNC_PATH.fullmatch(request.path)
+        if match is not None and request.method == "POST":
+            return self.async_invoker(match[1], request)
         return self.moto(request)
 
     def _sagemaker(self, operation: str, request: Request) -> Response:

@@ -12,11 +12,11 @@ import logging
 import socket
 import socketserver
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 from urllib.parse import unquote
 
 from rehearsal.cloud.clock import Clock
@@ -52,14 +52,31 @@ class Request:
         return self.target.partition("?")[2]
 
 
+class BodyStream(Protocol):
+    """A body that is made while it is sent; closed once, whether or not it was read."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Return the pieces, each to be sent when it is there."""
+
+    def close(self) -> None:
+        """Let go of what the body came from."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """One HTTP answer with its body whole."""
+    """One HTTP answer.
+
+    Args:
+        body: the whole body
+        stream: a body to be sent in chunks as it comes, instead of `body`
+        close: end the connection after this answer
+    """
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
-    close: bool = field(default=False)
+    stream: BodyStream | None = None
+    close: bool = False
 
 
 Application = Callable[[Request], Response]
@@ -157,8 +174,12 @@ class _Connection(socketserver.BaseRequestHandler):
                 response = self._answer(request)
                 keep = not response.close and _keeps_alive(request)
                 head = _response_head(response, self.server.clock.now(), keep=keep)
-                body = b"" if request.method == "HEAD" else response.body
-                connection.sendall(head + body)
+                if response.stream is not None:
+                    _send_stream(connection, head, response.stream)
+                elif request.method == "HEAD":
+                    connection.sendall(head)
+                else:
+                    connection.sendall(head + response.body)
                 if not keep:
                     return
 
@@ -174,6 +195,18 @@ class _Connection(socketserver.BaseRequestHandler):
                 headers=(("Content-Type", "text/plain"), ("x-amzn-ErrorType", "InternalFailure")),
                 body=text.encode(),
             )
+
+
+def _send_stream(connection: socket.socket, head: bytes, stream: BodyStream) -> None:
+    """Send a body in chunks; one that breaks off ends the connection, so the peer sees it."""
+    try:
+        connection.sendall(head)
+        for piece in stream:
+            if piece:
+                connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+        connection.sendall(b"0\r\n\r\n")
+    finally:
+        stream.close()
 
 
 def read_request(reader: BinaryIO, send: Callable[[bytes], object]) -> Request | None:
@@ -269,7 +302,9 @@ def _response_head(response: Response, now: float, *, keep: bool) -> bytes:
     for name, value in response.headers:
         names.add(name.lower())
         lines.append(f"{name}: {value}")
-    if "content-length" not in names and response.status not in (204, 304):
+    if response.stream is not None:
+        lines.append("Transfer-Encoding: chunked")
+    elif "content-length" not in names and response.status not in (204, 304):
         lines.append(f"Content-Length: {len(response.body)}")
     lines.append(f"Date: {formatdate(now, usegmt=True)}")
     if not keep:

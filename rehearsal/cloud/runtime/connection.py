@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from io import BufferedReader
+from typing import cast
 
 MAXIMUM_IDLE_CONNECTIONS = 64
 CONNECT_WALL_SECONDS = 2.0
+# The largest piece of a streamed body handed on at once.
+PIECE_BYTES = 64 * 1024
 
 
 class InstanceUnreachable(Exception):
@@ -37,12 +41,95 @@ class Answer:
     body: bytes
 
 
+class StreamedAnswer:
+    """An answer whose body is read as it arrives; close it, read to its end or not."""
+
+    def __init__(
+        self, pool: ConnectionPool, connection: _Connection, head: _Head, *, deadline: float
+    ) -> None:
+        self.status = head.status
+        self.headers = head.headers
+        self._head = head
+        self._pool = pool
+        self._connection: _Connection | None = connection
+        self._deadline = deadline
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield the body's bytes, each piece as soon as the container has sent it.
+
+        Raises:
+            AnswerBroken: the connection ended before the body did
+            InstanceTimeout: the body's end didn't come in time
+        """
+        connection = self._connection
+        assert connection is not None
+        try:
+            yield from self._pieces(connection)
+        except TimeoutError as err:
+            raise InstanceTimeout("the answer didn't end in time") from err
+        except (OSError, ValueError) as err:
+            raise AnswerBroken(f"connection broke: {err}", status=self.status) from err
+        if self._head.keeps_open:
+            self._connection = None
+            self._pool.give_back(connection)
+
+    def close(self) -> None:
+        """End the connection unless the whole body was read."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _pieces(self, connection: _Connection) -> Iterator[bytes]:
+        head = self._head
+        if head.is_chunked:
+            while size := int(self._line(connection).split(b";")[0], 16):
+                yield from self._exactly(connection, size)
+                self._line(connection)
+            while self._line(connection) not in (b"\r\n", b"\n", b""):
+                pass
+        elif head.length is not None:
+            yield from self._exactly(connection, head.length)
+        else:
+            while piece := self._some(connection, PIECE_BYTES):
+                yield piece
+
+    def _exactly(self, connection: _Connection, size: int) -> Iterator[bytes]:
+        while size > 0:
+            piece = self._some(connection, min(size, PIECE_BYTES))
+            if not piece:
+                raise ValueError(f"the answer ended {size} bytes early")
+            size -= len(piece)
+            yield piece
+
+    def _some(self, connection: _Connection, size: int) -> bytes:
+        connection.wait_until(self._deadline)
+        return connection.reader.read1(size)
+
+    def _line(self, connection: _Connection) -> bytes:
+        connection.wait_until(self._deadline)
+        return connection.reader.readline(65_536)
+
+
 class _Connection:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=CONNECT_WALL_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.reader = cast(BinaryIO, self.socket.makefile("rb", 65_536))
+        self.reader = cast(BufferedReader, self.socket.makefile("rb", 65_536))
         self.used = False
+        self._timeout_seconds = CONNECT_WALL_SECONDS
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Bound every later read and write; the system is asked only when it changes."""
+        if seconds != self._timeout_seconds:
+            self._timeout_seconds = seconds
+            self.socket.settimeout(seconds)
+
+    def wait_until(self, deadline: float) -> None:
+        """Bound the next read by a time of the monotonic clock."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the deadline has passed")
+        self.wait_at_most(left)
 
     def close(self) -> None:
         self.reader.close()
@@ -76,24 +163,54 @@ class ConnectionPool:
             InstanceUnreachable: no connection, or it broke
             InstanceTimeout: no answer in time
         """
-        lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}"]
-        lines.extend(f"{name}: {value}" for name, value in headers)
-        lines.append(f"Content-Length: {len(body)}")
-        message = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
-        while True:
-            connection = self._take()
-            try:
-                return self._exchange(connection, message, method, timeout_seconds)
-            except TimeoutError as err:
-                connection.close()
-                raise InstanceTimeout(f"no answer in {timeout_seconds:g} seconds") from err
-            except _NothingAnswered as err:
-                connection.close()
-                if not connection.used:
-                    raise InstanceUnreachable(str(err)) from err
-            except (OSError, ValueError, IndexError) as err:
-                connection.close()
-                raise InstanceUnreachable(f"connection broke: {err}") from err
+        message = self._message(method, path, headers, body)
+        connection, head = self._begin(message, timeout_seconds)
+        try:
+            answer_body = _read_body(connection.reader, head, method)
+        except TimeoutError as err:
+            connection.close()
+            raise InstanceTimeout(f"no whole answer in {timeout_seconds:g} seconds") from err
+        except (OSError, ValueError) as err:
+            connection.close()
+            raise AnswerBroken(f"connection broke: {err}", status=head.status) from err
+        if head.keeps_open:
+            self.give_back(connection)
+        else:
+            connection.close()
+        return Answer(status=head.status, headers=head.headers, body=answer_body)
+
+    def stream(
+        self,
+        path: str,
+        *,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        timeout_seconds: float,
+        end_seconds: float,
+    ) -> StreamedAnswer:
+        """Send one POST and return its answer as soon as the head is there.
+
+        Args:
+            timeout_seconds: wall seconds until the answer begins
+            end_seconds: wall seconds until the answer must have ended
+
+        Raises:
+            InstanceUnreachable: no connection, or it broke before an answer began
+            InstanceTimeout: no answer began in time
+        """
+        deadline = time.monotonic() + end_seconds
+        message = self._message("POST", path, headers, body)
+        connection, head = self._begin(message, timeout_seconds)
+        return StreamedAnswer(self, connection, head, deadline=deadline)
+
+    def give_back(self, connection: _Connection) -> None:
+        """Keep a connection whose answer was read to its end."""
+        connection.used = True
+        with self._lock:
+            if not self._closed and len(self._idle) < MAXIMUM_IDLE_CONNECTIONS:
+                self._idle.append(connection)
+                return
+        connection.close()
 
     def close(self) -> None:
         """Close every idle connection and keep no more."""
@@ -111,52 +228,82 @@ class ConnectionPool:
         except OSError as err:
             raise InstanceUnreachable(f"port {self.port} refuses connections: {err}") from err
 
-    def _give_back(self, connection: _Connection) -> None:
-        connection.used = True
-        with self._lock:
-            if not self._closed and len(self._idle) < MAXIMUM_IDLE_CONNECTIONS:
-                self._idle.append(connection)
-                return
-        connection.close()
+    def _message(
+        self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> bytes:
+        lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}"]
+        lines.extend(f"{name}: {value}" for name, value in headers)
+        lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("latin-1") + body
 
-    def _exchange(
-        self, connection: _Connection, message: bytes, method: str, timeout_seconds: float
-    ) -> Answer:
-        connection.socket.settimeout(timeout_seconds)
-        try:
-            connection.socket.sendall(message)
-            first = connection.reader.readline(65_536)
-        except TimeoutError:
-            raise
-        except OSError as err:
-            raise _NothingAnswered(str(err)) from err
-        if not first:
-            raise _NothingAnswered("the server closed the connection without an answer")
+    def _begin(self, message: bytes, timeout_seconds: float) -> tuple[_Connection, _Head]:
+        """Send a request and read the head of its answer, on a kept connection or a new one."""
+        while True:
+            connection = self._take()
+            try:
+                connection.wait_at_most(timeout_seconds)
+                return connection, _exchange_heads(connection, message)
+            except TimeoutError as err:
+                connection.close()
+                raise InstanceTimeout(f"no answer in {timeout_seconds:g} seconds") from err
+            except _NothingAnswered as err:
+                connection.close()
+                if not connection.used:
+                    raise InstanceUnreachable(str(err)) from err
+            except (OSError, ValueError, IndexError) as err:
+                connection.close()
+                raise InstanceUnreachable(f"connection broke: {err}") from err
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Head:
+    status: int
+    headers: dict[str, str]
+    is_http_1_1: bool
+
+    @property
+    def is_chunked(self) -> bool:
+        return self.headers.get("transfer-encoding", "").lower() == "chunked"
+
+    @property
+    def length(self) -> int | None:
+        if self.status in (204, 304):
+            return 0
+        length = self.headers.get("content-length")
+        return None if length is None else int(length)
+
+    @property
+    def keeps_open(self) -> bool:
+        if not self.is_http_1_1 or self.headers.get("connection", "").lower() == "close":
+            return False
+        return self.is_chunked or self.length is not None
+
+
+def _exchange_heads(connection: _Connection, message: bytes) -> _Head:
+    reader = connection.reader
+    try:
+        connection.socket.sendall(message)
+        first = reader.readline(65_536)
+    except TimeoutError:
+        raise
+    except OSError as err:
+        raise _NothingAnswered(str(err)) from err
+    if not first:
+        raise _NothingAnswered("the server closed the connection without an answer")
+    status = int(first.split(None, 2)[1])
+    headers = _read_headers(reader)
+    while 100 <= status < 200:
+        first = reader.readline(65_536)
         status = int(first.split(None, 2)[1])
-        headers = _read_headers(connection.reader)
-        while 100 <= status < 200:
-            first = connection.reader.readline(65_536)
-            status = int(first.split(None, 2)[1])
-            headers = _read_headers(connection.reader)
-        try:
-            body, reusable = _read_body(connection.reader, headers, status, method)
-        except TimeoutError:
-            raise
-        except (OSError, ValueError) as err:
-            connection.close()
-            raise AnswerBroken(f"connection broke: {err}", status=status) from err
-        if reusable and headers.get("connection", "").lower() != "close" and b"/1.1" in first:
-            self._give_back(connection)
-        else:
-            connection.close()
-        return Answer(status=status, headers=headers, body=body)
+        headers = _read_headers(reader)
+    return _Head(status=status, headers=headers, is_http_1_1=b"/1.1" in first)
 
 
 class _NothingAnswered(Exception):
     """The connection ended before the first byte of an answer."""
 
 
-def _read_headers(reader: BinaryIO) -> dict[str, str]:
+def _read_headers(reader: BufferedReader) -> dict[str, str]:
     headers: dict[str, str] = {}
     while (line := reader.readline(65_536)) not in (b"\r\n", b"\n"):
         if not line:
@@ -166,26 +313,27 @@ def _read_headers(reader: BinaryIO) -> dict[str, str]:
     return headers
 
 
-def _read_body(
-    reader: BinaryIO, headers: dict[str, str], status: int, method: str
-) -> tuple[bytes, bool]:
-    if method == "HEAD" or status in (204, 304):
-        return b"", True
-    if headers.get("transfer-encoding", "").lower() == "chunked":
-        return _read_chunks(reader), True
-    if "content-length" not in headers:
-        return reader.read(), False
-    length = int(headers["content-length"])
+def _read_body(reader: BufferedReader, head: _Head, method: str) -> bytes:
+    if method == "HEAD":
+        return b""
+    if head.is_chunked:
+        return _read_chunks(reader)
+    length = head.length
+    if length is None:
+        return reader.read()
     body = reader.read(length)
     if len(body) != length:
         raise ValueError(f"the answer ended after {len(body)} of {length} bytes")
-    return body, True
+    return body
 
 
-def _read_chunks(reader: BinaryIO) -> bytes:
+def _read_chunks(reader: BufferedReader) -> bytes:
     chunks: list[bytes] = []
     while size := int(reader.readline(65_536).split(b";")[0], 16):
-        chunks.append(reader.read(size))
+        chunk = reader.read(size)
+        if len(chunk) != size:
+            raise ValueError(f"a chunk ended after {len(chunk)} of {size} bytes")
+        chunks.append(chunk)
         reader.readline(65_536)
     while reader.readline(65_536) not in (b"\r\n", b"\n", b""):
         pass

@@ -1,68 +1,39 @@
 """Brings one request to an instance's containers and tells what came of it; never raises.
 
 Every way a request reaches a container (InvokeEndpoint, shadow copies, asynchronous invocations,
-batch transform) goes through `forward`, so that a failure reads the same everywhere.
+batch transform) goes through `forward`, so that a failure reads the same everywhere and a fault
+on purpose meets them all.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rehearsal.cloud.faults.registry import NO_FAULT, InvocationFault
 from rehearsal.cloud.fleets.instance import Instance
 from rehearsal.cloud.runtime.connection import (
     Answer,
-    AnswerBroken,
     ConnectionPool,
     InstanceTimeout,
     InstanceUnreachable,
+    StreamedAnswer,
 )
+from rehearsal.cloud.runtime.outcome import Outcome as Outcome
+from rehearsal.cloud.runtime.outcome import answered, failed
 
 PRIMARY = "primary"
+INVOCATIONS = "/invocations"
 Headers = Sequence[tuple[str, str]]
-
-TIMED_OUT = (
-    "Your invocation timed out while waiting for a response from container {container}. "
-    "Review the latency metrics for each container in Amazon CloudWatch, resolve the "
-    "issue, and try again."
-)
-EXITED = "An error occurred while handling request as the model process exited."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What came of one request.
-
-    Args:
-        answer: the last container's answer; None when it gave no whole one
-        failure: SageMaker's text when there is no answer, else empty
-        container: name of the container that answered or failed
-        model_latency_us: time over all containers, in microseconds
-        status: the answer's status; that of an answer which broke off; 0 without any
-        broken: the answer began and its body didn't arrive whole
-        latencies: microseconds by container, in the order they were asked
-    """
-
-    answer: Answer | None
-    failure: str
-    container: str
-    model_latency_us: float
-    status: int
-    broken: bool = False
-    latencies: tuple[tuple[str, float], ...] = ()
-
-    @property
-    def is_good(self) -> bool:
-        return self.answer is not None and 200 <= self.answer.status < 300
+Target = tuple[str, ConnectionPool]
 
 
 def forward(
     instance: Instance,
     *,
     method: str = "POST",
-    path: str = "/invocations",
+    path: str = INVOCATIONS,
     headers: Headers,
     body: bytes,
     timeout_seconds: float,
@@ -80,46 +51,63 @@ def forward(
     """
     fault = instance.next_fault()
     targets = targets_of(instance, target_container)
+    if fault is NO_FAULT:
+        return _send(targets, method, path, headers, body, timeout_seconds)
 
     def send(seconds: float) -> Outcome:
         return _send(targets, method, path, headers, body, seconds)
 
-    if fault is NO_FAULT:
-        return send(timeout_seconds)
     return spoiled(instance, fault, targets[0][0], send, timeout_seconds)
 
 
-def _send(
-    targets: Sequence[tuple[str, ConnectionPool]],
-    method: str,
-    path: str,
+def forward_stream(
+    instance: Instance,
+    *,
     headers: Headers,
     body: bytes,
     timeout_seconds: float,
-) -> Outcome:
-    began = time.perf_counter()
-    if len(targets) == 1:
-        name, pool = targets[0]
-        return _ask(name, pool, method, path, headers, body, timeout_seconds)
-    latencies: list[tuple[str, float]] = []
-    for position, (name, pool) in enumerate(targets, start=1):
-        left = timeout_seconds - (time.perf_counter() - began)
-        step_headers = headers if position == len(targets) else without_accept(headers)
-        outcome = _ask(name, pool, method, path, step_headers, body, max(left, 0.001))
-        latencies.extend(outcome.latencies)
+    end_seconds: float,
+    target_container: str | None,
+) -> tuple[str, StreamedAnswer] | Outcome:
+    """Send a request; return the container's name and its answer, whose body is yet to come.
+
+    Of a serial pipeline only the last container streams. An answer that isn't 2xx, or none at
+    all, is an outcome as `forward` returns it.
+
+    Args:
+        timeout_seconds: wall seconds until the answer begins
+        end_seconds: wall seconds until the answer must have ended
+    """
+    fault = instance.next_fault()
+    *before, (name, pool) = targets_of(instance, target_container)
+    if fault is not NO_FAULT:
+
+        def nothing(_: float) -> Outcome:
+            return answered(name, time.perf_counter(), Answer(status=200, headers={}, body=b""))
+
+        outcome = spoiled(instance, fault, name, nothing, timeout_seconds)
+        if not outcome.is_good:
+            return outcome
+    if before:
+        outcome = _serial(before, headers, body, timeout_seconds, ends=False)
         if not outcome.is_good or outcome.answer is None:
-            break
+            return outcome
         body = outcome.answer.body
         headers = with_content_type(headers, outcome.answer.headers.get("content-type"))
-    return Outcome(
-        answer=outcome.answer,
-        failure=outcome.failure,
-        container=outcome.container,
-        model_latency_us=(time.perf_counter() - began) * 1e6,
-        status=outcome.status,
-        broken=outcome.broken,
-        latencies=tuple(latencies),
-    )
+    began = time.perf_counter()
+    try:
+        answer = pool.stream(
+            INVOCATIONS,
+            headers=headers,
+            body=body,
+            timeout_seconds=timeout_seconds,
+            end_seconds=end_seconds,
+        )
+        if 200 <= answer.status < 300:
+            return name, answer
+        return answered(name, began, _whole(answer))
+    except (InstanceTimeout, InstanceUnreachable) as err:
+        return failed(name, began, err)
 
 
 def spoiled(
@@ -134,27 +122,17 @@ def spoiled(
     if fault.crash and instance.running is not None:
         instance.running.stop(0)
     time.sleep(min(fault.delay_seconds, timeout_seconds))
-    answer, failure = None, ""
     if fault.delay_seconds >= timeout_seconds:
-        failure = TIMED_OUT.format(container=container)
-    elif fault.status is not None:
+        return failed(container, began, InstanceTimeout("delayed on purpose"))
+    if fault.status is not None:
         headers = {"content-type": "text/plain"}
         answer = Answer(status=fault.status, headers=headers, body=fault.message.encode())
-    else:
-        sent = send(timeout_seconds - fault.delay_seconds)
-        return replace(sent, model_latency_us=(time.perf_counter() - began) * 1e6)
-    latency_us = (time.perf_counter() - began) * 1e6
-    return Outcome(
-        answer=answer,
-        failure=failure,
-        container=container,
-        model_latency_us=latency_us,
-        status=0 if answer is None else answer.status,
-        latencies=((container, latency_us),),
-    )
+        return answered(container, began, answer)
+    sent = send(timeout_seconds - fault.delay_seconds)
+    return replace(sent, model_latency_us=(time.perf_counter() - began) * 1e6)
 
 
-def containers_of(instance: Instance) -> list[tuple[str, ConnectionPool]]:
+def containers_of(instance: Instance) -> list[Target]:
     """Return the instance's containers by name, in order; a single one is `primary`."""
     containers = getattr(instance, "containers", ())
     if len(containers) > 1:
@@ -163,9 +141,7 @@ def containers_of(instance: Instance) -> list[tuple[str, ConnectionPool]]:
     return [(PRIMARY, instance.pool)]
 
 
-def targets_of(
-    instance: Instance, target_container: str | None
-) -> list[tuple[str, ConnectionPool]]:
+def targets_of(instance: Instance, target_container: str | None) -> list[Target]:
     """Return the containers a request goes to: the one asked for, else all of them."""
     containers = containers_of(instance)
     if target_container is None:
@@ -184,35 +160,63 @@ def with_content_type(headers: Headers, content_type: str | None) -> list[tuple[
     return others if content_type is None else [("Content-Type", content_type), *others]
 
 
-def _ask(
-    name: str,
-    pool: ConnectionPool,
+def _send(
+    targets: Sequence[Target],
     method: str,
     path: str,
     headers: Headers,
     body: bytes,
     timeout_seconds: float,
 ) -> Outcome:
-    answer, failure, status, broken = None, "", 0, False
+    if len(targets) > 1:
+        return _serial(targets, headers, body, timeout_seconds, ends=True)
+    name, pool = targets[0]
     began = time.perf_counter()
     try:
         answer = pool.request(
             method, path, headers=headers, body=body, timeout_seconds=timeout_seconds
         )
-        status = answer.status
-    except InstanceTimeout:
-        failure = TIMED_OUT.format(container=name)
-    except AnswerBroken as err:
-        failure, status, broken = str(err), err.status, True
-    except InstanceUnreachable:
-        failure = EXITED
-    latency_us = (time.perf_counter() - began) * 1e6
-    return Outcome(
-        answer=answer,
-        failure=failure,
-        container=name,
-        model_latency_us=latency_us,
-        status=status,
-        broken=broken,
-        latencies=((name, latency_us),),
+    except (InstanceTimeout, InstanceUnreachable) as err:
+        return failed(name, began, err)
+    return answered(name, began, answer)
+
+
+def _serial(
+    targets: Sequence[Target],
+    headers: Headers,
+    body: bytes,
+    timeout_seconds: float,
+    *,
+    ends: bool,
+) -> Outcome:
+    """Pass a request through containers in order.
+
+    Args:
+        ends: the last of these is the pipeline's last, which gets the caller's Accept
+    """
+    began = time.perf_counter()
+    latencies: list[tuple[str, float]] = []
+    for position, target in enumerate(targets, start=1):
+        left = max(timeout_seconds - (time.perf_counter() - began), 0.001)
+        is_last = ends and position == len(targets)
+        step_headers = headers if is_last else without_accept(headers)
+        outcome = _send([target], "POST", INVOCATIONS, step_headers, body, left)
+        latencies.extend(outcome.latencies)
+        if not outcome.is_good or outcome.answer is None:
+            break
+        body = outcome.answer.body
+        headers = with_content_type(headers, outcome.answer.headers.get("content-type"))
+    return replace(
+        outcome,
+        model_latency_us=(time.perf_counter() - began) * 1e6,
+        latencies=tuple(latencies),
     )
+
+
+def _whole(answer: StreamedAnswer) -> Answer:
+    """Read a streamed answer that turned out to be an error."""
+    try:
+        body = b"".join(answer.parts())
+    finally:
+        answer.close()
+    return Answer(status=answer.status, headers=answer.headers, body=body)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rehearsal.cloud.cloudwatch.metrics import Bucket, MetricStore, percentile, series_key
@@ -14,13 +15,21 @@ MAXIMUM_PENDING = 100_000
 MAXIMUM_WINDOW = 2_000
 
 
+# Metric name, value, unit.
+Value = tuple[str, float, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """One answered request: rehearsal time, the model's status, times in microseconds.
 
     Args:
         status: the container's HTTP status; 0 when it gave none
+        is_model_error: anything but a whole 2xx answer
         instance_count: active instances of the variant at that moment
+        containers: microseconds by container, in a serial pipeline
+        target_container: the container that was asked, in a direct pipeline
+        more: what only some kinds of endpoint send
     """
 
     time: float
@@ -28,6 +37,10 @@ class Measurement:
     model_latency_us: float
     overhead_us: float
     instance_count: int
+    is_model_error: bool = False
+    containers: tuple[tuple[str, float], ...] = ()
+    target_container: str | None = None
+    more: tuple[Value, ...] = ()
 
 
 @dataclass
@@ -70,17 +83,23 @@ class Meter:
 
     def flush(self, store: MetricStore) -> None:
         """Move what has been measured into the metric store; one caller at a time."""
-        minutes: dict[tuple[int, str, str], Bucket] = {}
+        minutes: dict[int, list[Measurement]] = {}
         while self._pending:
             measurement = self._pending.popleft()
             self._window.add(measurement)
-            minute = int(measurement.time // 60)
-            for name, (value, unit) in values_of(measurement).items():
-                minutes.setdefault((minute, name, unit), Bucket(unit=unit)).add(value)
-        short = {"EndpointName": self.endpoint_name, "VariantName": self.variant_name}
-        for (minute, name, _), bucket in minutes.items():
+            minutes.setdefault(int(measurement.time // 60), []).append(measurement)
+        for minute, measurements in minutes.items():
+            self._put(store, minute * 60, buckets_of(measurements), {})
+            for container, buckets in container_buckets_of(measurements).items():
+                self._put(store, minute * 60, buckets, {"ContainerName": container})
+
+    def _put(
+        self, store: MetricStore, start: int, buckets: Mapping[str, Bucket], more: dict[str, str]
+    ) -> None:
+        short = {"EndpointName": self.endpoint_name, "VariantName": self.variant_name, **more}
+        for name, bucket in buckets.items():
             for dimensions in (short, {**short, "EndpointConfigName": self.config_name}):
-                store.put_bucket(series_key(NAMESPACE, name, dimensions), minute * 60, bucket)
+                store.put_bucket(series_key(NAMESPACE, name, dimensions), start, bucket)
 
     def take_window(self) -> Window:
         """Return the counts since the last call and begin anew."""
@@ -98,15 +117,59 @@ def is_server_error(status: int) -> bool:
     return status >= 500 or status == 0
 
 
-def values_of(measurement: Measurement) -> dict[str, tuple[float, str]]:
-    """Return the metric values one request sends, zeros included, with their units."""
-    status = measurement.status
-    return {
-        "Invocations": (1.0, "None"),
-        "InvocationsPerInstance": (1.0 / max(1, measurement.instance_count), "None"),
-        "Invocation4XXErrors": (float(is_client_error(status)), "None"),
-        "Invocation5XXErrors": (float(is_server_error(status)), "None"),
-        "InvocationModelErrors": (float(not 200 <= status < 300), "None"),
-        "ModelLatency": (measurement.model_latency_us, "Microseconds"),
-        "OverheadLatency": (measurement.overhead_us, "Microseconds"),
+def buckets_of(measurements: Sequence[Measurement]) -> dict[str, Bucket]:
+    """Return what requests of one minute send, zeros included, by metric.
+
+    Counts are added up first: a thousand requests cost little more than one.
+    """
+    count = len(measurements)
+    model_errors = sum(m.is_model_error or not 200 <= m.status < 300 for m in measurements)
+    shares = Counter(1.0 / max(1, m.instance_count) for m in measurements)
+    buckets = {
+        "Invocations": _bucket("None", {1.0: count}),
+        "InvocationsPerInstance": _bucket("None", shares),
+        "Invocation4XXErrors": _flags(sum(is_client_error(m.status) for m in measurements), count),
+        "Invocation5XXErrors": _flags(sum(is_server_error(m.status) for m in measurements), count),
+        "InvocationModelErrors": _flags(model_errors, count),
+        "ModelLatency": Bucket(unit="Microseconds"),
+        "OverheadLatency": Bucket(unit="Microseconds"),
     }
+    model, overhead = buckets["ModelLatency"], buckets["OverheadLatency"]
+    for measurement in measurements:
+        model.add(measurement.model_latency_us)
+        overhead.add(measurement.overhead_us)
+        for name, value, unit in measurement.more:
+            buckets.setdefault(name, Bucket(unit=unit)).add(value)
+    return buckets
+
+
+def container_buckets_of(
+    measurements: Sequence[Measurement],
+) -> dict[str, dict[str, Bucket]]:
+    """Return what is sent by container: latencies in a serial pipeline, everything in a direct.
+
+    Source: DG monitoring-cloudwatch, ContainerLatency; DG multi-container-best-practices
+    """
+    found: dict[str, dict[str, Bucket]] = {}
+    direct: dict[str, list[Measurement]] = {}
+    for measurement in measurements:
+        for container, latency_us in measurement.containers:
+            buckets = found.setdefault(container, {})
+            buckets.setdefault("ContainerLatency", Bucket(unit="Microseconds")).add(latency_us)
+        if measurement.target_container is not None:
+            direct.setdefault(measurement.target_container, []).append(measurement)
+    for container, asked in direct.items():
+        found.setdefault(container, {}).update(buckets_of(asked))
+    return found
+
+
+def _flags(ones: int, count: int) -> Bucket:
+    return _bucket("None", {1.0: ones, 0.0: count - ones})
+
+
+def _bucket(unit: str, counts: Mapping[float, int]) -> Bucket:
+    bucket = Bucket(unit=unit)
+    for value, count in counts.items():
+        if count:
+            bucket.add(value, count)
+    return bucket

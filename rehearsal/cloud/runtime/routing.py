@@ -6,9 +6,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeVar
 
 from rehearsal.cloud.fleets.instance import Instance
+from rehearsal.cloud.runtime.capture import Capturer
 from rehearsal.cloud.runtime.meter import Meter
 
 T = TypeVar("T")
@@ -32,13 +34,18 @@ class RoutingStrategy(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """One fleet's instances of one variant, and the share of the variant's traffic they get."""
+    """One fleet's instances of one variant, and the share of the variant's traffic they get.
+
+    Args:
+        capturer: keeps calls for the config's data capture; None without one
+    """
 
     role: str
     config_name: str
     share: float
     instances: tuple[Instance, ...]
     meter: Meter
+    capturer: Capturer | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +56,11 @@ class VariantRoute:
     weight: float
     lanes: tuple[Lane, ...]
     routing_strategy: RoutingStrategy = RoutingStrategy.RANDOM
+
+    @cached_property
+    def instance_count(self) -> int:
+        """Active instances over all lanes, at least 1."""
+        return max(1, sum(len(lane.instances) for lane in self.lanes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +87,11 @@ class Route:
     def variant(self, name: str) -> VariantRoute | None:
         """Return the variant of that name, or None."""
         return next((variant for variant in self.variants if variant.name == name), None)
+
+    def named(self, name: str) -> VariantRoute | None:
+        """Return the production or shadow variant of that name, or None."""
+        shadows = (shadow.variant for shadow in self.shadows)
+        return next((each for each in (*self.variants, *shadows) if each.name == name), None)
 
 
 def choose_variant(route: Route, rng: random.Random) -> VariantRoute | None:

@@ -1,0 +1,156 @@
+"""Lets an invocation in: checks it, chooses variant, fleet and instance, and counts it in."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rehearsal.cloud.errors import ApiError
+from rehearsal.cloud.fleets.instance import Instance
+from rehearsal.cloud.http import Request
+from rehearsal.cloud.runtime.failure import Failures, check_container, check_kind, refusal
+from rehearsal.cloud.runtime.headers import (
+    NEW_SESSION,
+    SESSION_ID,
+    TARGET_VARIANT,
+    check_headers,
+)
+from rehearsal.cloud.runtime.routing import (
+    Lane,
+    Route,
+    VariantRoute,
+    choose_instance,
+    choose_lane,
+    choose_variant,
+)
+from rehearsal.cloud.runtime.sessions import Sessions
+from rehearsal.cloud.settings import MAXIMUM_PAYLOAD_BYTES
+
+# A table read just before it was replaced may name instances that are draining.
+MAXIMUM_CHOICES = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """One invocation that holds its instance; whoever has it must release the instance.
+
+    Args:
+        began: time of the performance counter when the request was read
+        target_container: host name of the one container to ask, in a direct pipeline
+    """
+
+    request_id: str
+    began: float
+    route: Route
+    variant: VariantRoute
+    lane: Lane
+    instance: Instance
+    target_container: str | None
+
+
+class Admission:
+    """The way in for every synchronous invocation."""
+
+    def __init__(self, rng: random.Random, failures: Failures) -> None:
+        self.routes: dict[str, Route] = {}
+        self.sessions = Sessions()
+        self._rng = rng
+        self._failures = failures
+
+    def admit(self, endpoint_name: str, request: Request) -> Admitted:
+        """Return the invocation with an instance acquired for it.
+
+        Raises:
+            ApiError: ValidationError, or ServiceUnavailable without an instance in service
+        """
+        began = time.perf_counter()
+        request_id = str(uuid.uuid4())
+        headers = request.headers
+        route = self.routes.get(endpoint_name)
+        if route is None:
+            raise self._failures.not_found(endpoint_name)
+        if len(request.body) > MAXIMUM_PAYLOAD_BYTES:
+            raise refusal(f"Request {request_id} has oversize body.")
+        check_headers(headers)
+        check_kind(route, headers, body_bytes=len(request.body), request_id=request_id)
+        variant, lane, instance = self._choose(route, headers)
+        try:
+            target_container = check_container(instance, headers)
+        except ApiError:
+            instance.release()
+            raise
+        return Admitted(
+            request_id=request_id,
+            began=began,
+            route=route,
+            variant=variant,
+            lane=lane,
+            instance=instance,
+            target_container=target_container,
+        )
+
+    def _choose(
+        self, route: Route, headers: Mapping[str, str]
+    ) -> tuple[VariantRoute, Lane, Instance]:
+        session_id = headers.get(SESSION_ID)
+        if session_id is not None and session_id != NEW_SESSION:
+            return self._session(route, session_id)
+        variant = self._variant(route, headers.get(TARGET_VARIANT))
+        lane, instance = self.acquire(route.endpoint_name, variant)
+        return variant, lane, instance
+
+    def _session(self, route: Route, session_id: str) -> tuple[VariantRoute, Lane, Instance]:
+        """Return the session's own instance; a session doesn't outlive it."""
+        name = route.endpoint_name
+        session = self.sessions.find(name, session_id)
+        variant = route.variant(session.variant_name) if session is not None else None
+        if session is not None and variant is not None and session.instance.acquire():
+            for lane in variant.lanes:
+                if session.instance in lane.instances:
+                    return variant, lane, session.instance
+            session.instance.release()
+        raise refusal(
+            f"Session {session_id} of endpoint {name} is not open: it was never opened, has "
+            f"expired or was closed, or its instance is gone; open one with {NEW_SESSION}."
+        )
+
+    def _variant(self, route: Route, target: str | None) -> VariantRoute:
+        if target is not None:
+            named = route.variant(target)
+            if named is None:
+                names = ", ".join(variant.name for variant in route.variants)
+                raise refusal(
+                    f"Variant {target} of endpoint {route.endpoint_name} not found; it has {names}."
+                )
+            return named
+        chosen = choose_variant(route, self._rng)
+        if chosen is None:
+            raise refusal(f"All variants of endpoint {route.endpoint_name} have weight 0.")
+        return chosen
+
+    def acquire(self, endpoint_name: str, variant: VariantRoute) -> tuple[Lane, Instance]:
+        """Return an instance of the variant with the request counted in.
+
+        Raises:
+            ApiError: ServiceUnavailable, when no instance takes requests
+        """
+        for attempt in range(MAXIMUM_CHOICES):
+            lane = choose_lane(variant, self._rng)
+            if lane is not None:
+                instance = choose_instance(lane, variant.routing_strategy, self._rng)
+                if instance is not None and instance.acquire():
+                    return lane, instance
+            # The table this request read is out of date; the engine is about to replace it.
+            time.sleep(0.005 if attempt else 0)
+            route = self.routes.get(endpoint_name)
+            fresh = route.named(variant.name) if route is not None else None
+            variant = fresh if fresh is not None else variant
+        raise ApiError(
+            "ServiceUnavailable",
+            f"endpoint {endpoint_name} has no instance of variant {variant.name} in service; "
+            "try your call again",
+            status=503,
+        )
