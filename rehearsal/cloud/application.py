@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rehearsal.cloud.asynchronous.api import ASYNC_PATH
+from rehearsal.cloud.asynchronous.api import ASYNC_PATH, AsyncApi
 from rehearsal.cloud.errors import ApiError, ModelError
 from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.faults.throttling import throttled
@@ -26,6 +26,7 @@ class CloudApplication:
     """Every AWS API and the control API, on one port."""
 
     invoker: Invoker
+    async_invoker: AsyncApi
     control: Callable[[Request], Response]
     hosting: HostingApi
     scaling: ScalingApi

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
 import re
-import threading
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.cloud.asynchronous.dispatcher import Dispatcher
@@ -23,6 +20,7 @@ from rehearsal.cloud.asynchronous.request import (
 )
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.http import Request, Response
+from rehearsal.cloud.ids import new_id, request_id
 from rehearsal.cloud.runtime.routing import Route
 
 ASYNC_PATH = re.compile(r"/endpoints/([^/]+)/async-invocations")
@@ -37,11 +35,6 @@ class AsyncApi:
     routes: Mapping[str, Route]
     endpoint_of: Callable[[str], AsyncEndpoint | None]
     account_id: str
-    seed: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self._rng = random.Random(f"async {self.seed}")
 
     def __call__(self, endpoint_name: str, request: Request) -> Response:
         """Queue a request and answer 202 with where its answer will be."""
@@ -63,7 +56,7 @@ class AsyncApi:
             status=202,
             headers=(
                 ("Content-Type", "application/json"),
-                ("x-amzn-RequestId", str(uuid.uuid4())),
+                ("x-amzn-RequestId", request_id()),
                 *headers,
             ),
             body=json.dumps({"InferenceId": accepted.inference_id}).encode(),
@@ -81,13 +74,13 @@ class AsyncApi:
         # On AWS the objects' name was another UUID than the InferenceId whenever it was seen.
         places = locations(
             output_config,
-            name=self._uuid(),
+            name=new_id(),
             filename=members.get("Filename"),
             extension=members.get("S3OutputPathExtension"),
         )
         return AsyncRequest(
             endpoint_name=members["EndpointName"],
-            inference_id=members["InferenceId"] if "InferenceId" in members else self._uuid(),
+            inference_id=members["InferenceId"] if "InferenceId" in members else new_id(),
             input_location=members.get("InputLocation"),
             inline=body if body else None,
             content_type=members.get("ContentType"),
@@ -101,8 +94,3 @@ class AsyncApi:
             output_config=output_config,
             role_arn=endpoint.role_arn,
         )
-
-    def _uuid(self) -> str:
-        """Return a UUID that the seed decides."""
-        with self._lock:
-            return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))

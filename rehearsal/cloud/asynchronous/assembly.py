@@ -69,6 +69,5 @@ def async_inference(
         routes=engine.invoker.routes,
         endpoint_of=endpoint_of,
         account_id=account_id,
-        seed=seed,
     )
     return AsyncInference(engine=engine, api=api, dispatcher=dispatcher, notifier=notifier)

@@ -12,14 +12,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.clock import Clock, ManualClock
 from rehearsal.cloud.cloudwatch.backend import RehearsedCloudWatch
+from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.fleets.fleets import Fleets, VariantWish
 from rehearsal.cloud.fleets.instance import InstanceSpec
 from rehearsal.cloud.hosting.catalog import MODEL, Catalog
 from rehearsal.cloud.hosting.deployment import advance
 from rehearsal.cloud.hosting.describe import stage_name
-from rehearsal.cloud.hosting.state import Endpoint, Fleet, Observation, Status
+from rehearsal.cloud.hosting.serverless import ServerlessVariants, definition_of
+from rehearsal.cloud.hosting.state import (
+    Endpoint,
+    Fleet,
+    FleetView,
+    Observation,
+    Status,
+    Variant,
+)
 from rehearsal.cloud.hosting.traffic import route_from_endpoint
 from rehearsal.cloud.record import Record
 from rehearsal.cloud.runtime.invoke import Invoker
@@ -44,12 +53,19 @@ class Engine:
     cloudwatch: RehearsedCloudWatch
     record: Record
     invoker: Invoker
+    faults: Faults
     lock: threading.RLock = field(default_factory=threading.RLock)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     # Called under the lock with the alarms that were just evaluated.
     after_alarms: Callable[[list[Any]], None] = lambda alarms: None
     after_minute: Callable[[float], None] = lambda minute: None
+    # Called under the lock at every look, before alarms are evaluated.
+    on_tick: Callable[[], None] = lambda: None
     on_deleted: Callable[[Endpoint], None] = lambda endpoint: None
+    # Called under the lock when an operation set off a deployment.
+    on_change_began: Callable[[Endpoint], None] = lambda endpoint: None
+    on_changed: Callable[[Endpoint | None, Endpoint], None] = lambda before, after: None
+    serverless: ServerlessVariants = field(init=False)
     _meters: dict[tuple[str, str, str], Meter] = field(default_factory=dict)
     _published: dict[str, tuple[Endpoint, int]] = field(default_factory=dict)
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -58,11 +74,17 @@ class Engine:
     _last_sample: float = 0.0
     _last_minute: int = 0
 
+    def __post_init__(self) -> None:
+        self.serverless = ServerlessVariants(self.clock, self.fleets, self.catalog, self.wake)
+
     # ---- ticking
 
     def start(self) -> None:
         """Begin to tick."""
         self._last_minute = int(self.clock.now() // 60)
+        if isinstance(self.clock, ManualClock):
+            # Whoever moves the clock ticks, too: nothing may happen in between.
+            return
         self._thread = threading.Thread(target=self._run, name="cloud-engine", daemon=True)
         self._thread.start()
 
@@ -96,6 +118,7 @@ class Engine:
         with self.lock:
             self.flush_meters()
             self._pass_minutes()
+            self.on_tick()
             alarms = self.cloudwatch.evaluate_alarms()
             if alarms:
                 self.after_alarms(alarms)
@@ -110,9 +133,18 @@ class Engine:
         states = self.cloudwatch.states() if endpoint.deployment is not None else {}
         return Observation(
             now=self.clock.now(),
-            fleets={fleet.fleet_id: self.fleets.view(fleet.fleet_id) for fleet in fleets},
+            fleets={fleet.fleet_id: self._view(endpoint, fleet) for fleet in fleets},
             alarms_in_alarm=frozenset(n for n, state in states.items() if state == "ALARM"),
         )
+
+    def _view(self, endpoint: Endpoint, fleet: Fleet) -> FleetView:
+        if fleet.kind == "serverless":
+            return self.serverless.view(endpoint, fleet)
+        return self.fleets.view(fleet.fleet_id)
+
+    def fleet_ids(self) -> set[str]:
+        """Return the fleets that endpoints have now."""
+        return set().union(*(_fleet_ids(endpoint) for endpoint in self.endpoints.values()))
 
     def flush_meters(self) -> None:
         """Bring the metrics up to now; queries call it, too."""
@@ -141,6 +173,7 @@ class Engine:
             else:
                 self.endpoints[endpoint.name] = endpoint
             self._record_change(before, endpoint)
+            self.on_changed(before, endpoint)
 
     def settle(self) -> None:
         """Let a change take effect before the call that made it returns."""
@@ -208,10 +241,19 @@ class Engine:
                 variant_name=variant.name,
                 fleet_id=fleet.fleet_id,
                 model=model.members if model is not None else None,
-                definition=variant.definition,
+                definition=definition_of(variant),
             )
-            wish[variant.name] = VariantWish(count=variant.target_count, spec=spec)
+            wish[variant.name] = VariantWish(
+                count=self._wanted_count(endpoint, fleet, variant), spec=spec
+            )
         return wish
+
+    def _wanted_count(self, endpoint: Endpoint, fleet: Fleet, variant: Variant) -> int:
+        if fleet.refusal is not None:
+            return 0
+        if variant.desired_serverless is not None:
+            return self.serverless.wanted(endpoint, fleet, variant)
+        return variant.target_count
 
     def meter(self, endpoint_name: str, variant_name: str, config_name: str) -> Meter:
         """Return the meter of a lane, made on first use."""
@@ -221,6 +263,7 @@ class Engine:
         return self._meters[key]
 
     def _publish(self) -> None:
+        self.serverless.follow(self.endpoints)
         for name in [known for known in self._published if known not in self.endpoints]:
             del self._published[name]
             self.invoker.routes.pop(name, None)
@@ -230,7 +273,13 @@ class Engine:
             if last is not None and last[0] is endpoint and last[1] == current[1]:
                 continue
             self._published[name] = current
-            route = route_from_endpoint(endpoint, self.fleets.healthy, self.meter)
+            route = route_from_endpoint(
+                endpoint,
+                self.fleets.healthy,
+                self.meter,
+                self.invoker.captures.of,
+                self.serverless.on_demand,
+            )
             if route is None:
                 self.invoker.routes.pop(name, None)
             else:
