@@ -33,6 +33,10 @@ MAXIMUM_PENDING = 2_000
 PutObject = Callable[[str, str, bytes, str | None], None]
 
 
+def nowhere(bucket: str, key: str, body: bytes, kms_key_id: str | None) -> None:
+    """Lose an object: where there is no S3 to put it into."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CaptureSettings:
     """A DataCaptureConfig that is switched on.
