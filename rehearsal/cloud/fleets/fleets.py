@@ -9,18 +9,18 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from rehearsal.cloud.faults.registry import Faults
+from rehearsal.cloud.fleets.health import Unhealthy, is_running
 from rehearsal.cloud.fleets.instance import Instance, InstanceSpec, InstanceState
-from rehearsal.cloud.fleets.launch import Launcher, LaunchFailed, stop_instance
+from rehearsal.cloud.fleets.launch import Launcher, ping_failed
+from rehearsal.cloud.fleets.prepare import LaunchFailed
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.state import FleetView
 from rehearsal.cloud.record import Record
-from rehearsal.cloud.settings import STOP_WALL_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,12 @@ class VariantWish:
 
 
 class Fleets:
-    """All instances, by fleet and variant, in launch order."""
+    """All instances, by fleet and variant, in launch order.
+
+    Args:
+        in_order: for a manual clock: `reconcile` returns when what it set off is done, one after
+            another, or waits for the clock to move
+    """
 
     def __init__(
         self,
@@ -52,21 +57,27 @@ class Fleets:
         faults: Faults,
         maximum_instances: int,
         changed: Callable[[], None],
+        in_order: bool = False,
     ) -> None:
         self._launcher = launcher
         self._record = record
         self._faults = faults
         self._maximum_instances = maximum_instances
         self._changed = changed
+        self._in_order = in_order
+        self._clock = launcher.clock
+        self._waiting: list[tuple[threading.Thread, Instance]] = []
         self._lock = threading.Lock()
         self._fleets: dict[str, dict[str, list[Instance]]] = {}
         self._retry_at: dict[tuple[str, str], float] = {}
         self._threads: set[threading.Thread] = set()
         self._numbers = itertools.count(1)
+        self._hurried = False
         self.version = 0
 
     def reconcile(self, wishes: Mapping[str, Mapping[str, VariantWish]]) -> None:
         """Launch and stop instances so that every fleet gets to its wish; others go."""
+        self._finish_waiting()
         with self._lock:
             for fleet_id, variants in wishes.items():
                 fleet = self._fleets.setdefault(fleet_id, {})
@@ -77,6 +88,7 @@ class Fleets:
                     self._shrink(instances, 0)
                 if not any(self._fleets[fleet_id].values()):
                     del self._fleets[fleet_id]
+        self._finish_waiting()
 
     def view(self, fleet_id: str) -> FleetView:
         """Return what is seen of a fleet now."""
@@ -109,12 +121,11 @@ class Fleets:
     def processes(self) -> list[Instance]:
         """Return every instance whose container may still run."""
         with self._lock:
-            return [
-                i for i in self._all() if i.running is not None and i.running.exit_code() is None
-            ]
+            return [i for i in self._all() if any(is_running(c) for c in i.containers)]
 
     def stop(self) -> None:
         """End every instance and wait until all are gone."""
+        self._hurried = True
         self.reconcile({})
         while True:
             with self._lock:
@@ -139,36 +150,41 @@ class Fleets:
 
     def _notice_crashes(self, instances: list[Instance]) -> None:
         for instance in instances:
-            running = instance.running
-            if instance.state is InstanceState.HEALTHY and running is not None:
-                code = running.exit_code()
-                if code is not None:
-                    self._event("crashed", instance, exit_code=code)
-                    instance.failure = messages.PING_FAILED.format(
-                        variant=instance.spec.variant_name
-                    )
-                    instance.become(InstanceState.FAILED)
-                    self._note_retry(instance)
-                    self.version += 1
+            ended = [c for c in instance.containers if not is_running(c)]
+            if instance.state is InstanceState.HEALTHY and ended:
+                bad = Unhealthy(hostname=ended[0].hostname, exit_code=ended[0].running.exit_code())
+                self._fail_in_service(instance, bad)
+
+    def _fail_in_service(self, instance: Instance, bad: Unhealthy) -> None:
+        """Take an instance out that was healthy; it is replaced after a pause."""
+        if bad.exit_code is None:
+            self._event("unhealthy", instance, container=bad.hostname)
+        else:
+            self._event("crashed", instance, exit_code=bad.exit_code)
+        instance.failure = ping_failed(instance, bad.hostname)
+        instance.become(InstanceState.FAILED)
+        self._note_retry(instance)
+        self.version += 1
 
     def _note_retry(self, instance: Instance) -> None:
         key = (instance.spec.fleet_id, instance.spec.instance_id)
-        self._retry_at[key] = time.monotonic() + REPLACEMENT_PAUSE_WALL_SECONDS
+        pause = REPLACEMENT_PAUSE_WALL_SECONDS * self._clock.speed
+        self._retry_at[key] = self._clock.now() + pause
 
     def _retry_failed(self, instances: list[Instance]) -> None:
-        now = time.monotonic()
+        now = self._clock.now()
         for instance in [i for i in instances if i.state is InstanceState.FAILED]:
             key = (instance.spec.fleet_id, instance.spec.instance_id)
             if self._retry_at.get(key, now + 1) <= now:
                 del self._retry_at[key]
                 instances.remove(instance)
-                self._in_thread(stop_instance, instance)
+                self._in_thread(self._end, instance)
 
     def _shrink(self, instances: list[Instance], count: int) -> None:
-        """Stop failed instances first, then the newest, until `count` are left."""
+        """Stop failed instances first, then idle ones, the newest first, until `count` are left."""
         candidates = [i for i in instances if i.state in ACTIVE or i.state is InstanceState.FAILED]
         surplus = len(candidates) - count
-        order = sorted(candidates, key=lambda i: i.state is InstanceState.FAILED)
+        order = sorted(candidates, key=_spares)
         for instance in reversed(order[len(order) - surplus :] if surplus > 0 else []):
             instance.close_to_requests()
             self.version += 1
@@ -207,7 +223,23 @@ class Fleets:
             target=self._run, args=(target, *arguments), name="cloud-instance", daemon=True
         )
         self._threads.add(thread)
-        thread.start()
+        if not self._in_order:
+            thread.start()
+            return
+        instance = next(each for each in arguments if isinstance(each, Instance))
+        self._waiting.append((thread, instance))
+
+    def _finish_waiting(self) -> None:
+        """Run the threads of an ordered fleet one by one, as far as the clock allows."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for thread, instance in waiting:
+            if thread.ident is None:
+                thread.start()
+            while thread.is_alive() and not instance.waits(self._clock.now()):
+                thread.join(0.001)
+        with self._lock:
+            self._waiting += [pair for pair in waiting if pair[0].is_alive()]
 
     # ---- in threads
 
@@ -232,10 +264,10 @@ class Fleets:
             if instance.become(InstanceState.HEALTHY):
                 self._changed_now()
                 self._event("healthy", instance)
+                self._begin_watch(instance)
                 return
             reason = "the instance was stopped while it started"
-        if instance.running is not None:
-            instance.running.stop(STOP_WALL_SECONDS)
+        self._launcher.end_containers(instance, hurried=True)
         if instance.stopping.is_set():
             return
         with self._lock:
@@ -245,17 +277,36 @@ class Fleets:
             self.version += 1
         self._event("launch_failed", instance, reason=reason)
 
+    def _begin_watch(self, instance: Instance) -> None:
+        thread = threading.Thread(
+            target=self._run, args=(self._watch, instance), name="cloud-watch", daemon=True
+        )
+        with self._lock:
+            self._threads.add(thread)
+        thread.start()
+
+    def _watch(self, instance: Instance) -> None:
+        bad = self._launcher.watch(instance)
+        if bad is None:
+            return
+        with self._lock:
+            if instance.state is InstanceState.HEALTHY:
+                self._fail_in_service(instance, bad)
+
     def _changed_now(self) -> None:
         with self._lock:
             self.version += 1
 
     def _stop(self, instance: Instance, instances: list[Instance]) -> None:
-        stop_instance(instance)
+        self._end(instance)
         with self._lock:
             if instance in instances:
                 instances.remove(instance)
             self.version += 1
         self._event("terminated", instance)
+
+    def _end(self, instance: Instance) -> None:
+        self._launcher.stop(instance, hurried=self._hurried)
 
     def _event(self, what: str, instance: Instance, **members: object) -> None:
         spec = instance.spec
@@ -268,3 +319,10 @@ class Fleets:
             action=what,
             **members,
         )
+
+
+def _spares(instance: Instance) -> int:
+    """Return how readily an instance is given up: a busy one least."""
+    if instance.state is InstanceState.FAILED:
+        return 2
+    return 0 if instance.outstanding > 0 else 1

@@ -1,4 +1,4 @@
-"""One instance: a container from launch to drain."""
+"""One instance: its containers from launch to drain."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from rehearsal.cloud.faults.registry import NO_FAULT, Faults, InvocationFault, LaunchFault
+from rehearsal.cloud.fleets.multi_model import MultiModel
 from rehearsal.cloud.fleets.runtime import RunningContainer
 from rehearsal.cloud.runtime.connection import ConnectionPool
 
@@ -31,6 +32,7 @@ class InstanceSpec:
     Args:
         model: the model as CreateModel received it
         definition: the ProductionVariant as CreateEndpointConfig received it
+        log_group: where its output goes; the endpoint's group when left out
     """
 
     instance_id: str
@@ -40,6 +42,12 @@ class InstanceSpec:
     fleet_id: str
     model: Mapping[str, Any] | None
     definition: Mapping[str, Any]
+    log_group: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.log_group:
+            group = f"/aws/sagemaker/Endpoints/{self.endpoint_name}"
+            object.__setattr__(self, "log_group", group)
 
     @property
     def log_stream(self) -> str:
@@ -56,11 +64,36 @@ class InstanceSpec:
         }
 
 
+@dataclass(eq=False, kw_only=True)
+class Container:
+    """A started container of an instance.
+
+    Args:
+        hostname: `primary` where it is the only one
+        multi_model: the models it holds, when its model has Mode MultiModel
+    """
+
+    hostname: str
+    running: RunningContainer
+    pool: ConnectionPool
+    multi_model: MultiModel | None = None
+
+    @property
+    def port(self) -> int:
+        return self.running.port
+
+    def end(self, grace_seconds: float) -> None:
+        """Stop it and close the connections to it."""
+        self.running.stop(grace_seconds)
+        self.pool.close()
+
+
 @dataclass(eq=False)
 class Instance:
     """A live instance; its counters are guarded by its own lock.
 
     Args:
+        containers: in the order of the model's; replaced whole when one is started again
         launch_fault: how its launch is to fail on purpose
         faults: what else may go wrong on purpose, asked per request
         waits_until: rehearsal time a launch waits for, where it waits for nothing real
@@ -69,14 +102,29 @@ class Instance:
     spec: InstanceSpec
     state: InstanceState = InstanceState.STARTING
     failure: str | None = None
-    running: RunningContainer | None = None
-    pool: ConnectionPool | None = None
+    containers: tuple[Container, ...] = ()
     outstanding: int = 0
     launch_fault: LaunchFault | None = None
     faults: Faults | None = None
     waits_until: float | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def running(self) -> RunningContainer | None:
+        """The first container, once it was started."""
+        return self.containers[0].running if self.containers else None
+
+    @property
+    def pool(self) -> ConnectionPool | None:
+        """Connections to the first container."""
+        return self.containers[0].pool if self.containers else None
+
+    @property
+    def multi_model(self) -> MultiModel | None:
+        """The models its multi-model container holds; None where it has no such container."""
+        held = (container.multi_model for container in self.containers)
+        return next((each for each in held if each is not None), None)
 
     def acquire(self) -> bool:
         """Count a request in; False when the instance takes no more."""
@@ -90,6 +138,11 @@ class Instance:
         """Count a request out."""
         with self._lock:
             self.outstanding -= 1
+
+    def waits(self, now: float) -> bool:
+        """Tell whether its launch can go no further before the clock moves."""
+        until = self.waits_until
+        return until is not None and until > now and not self.stopping.is_set()
 
     def next_fault(self) -> InvocationFault:
         """Return what is to go wrong on purpose with the request about to be sent."""

@@ -114,11 +114,20 @@ class RunningProcess:
         return str(path)
 
 
+def variable_of(path: str) -> str:
+    """Return which variable tells a process where a container's path lies.
+
+    `/opt/ml/models` becomes `SM_MODELS_DIR`.
+    """
+    name = path.removeprefix("/opt/ml/").replace("-", "_").replace("/", "_")
+    return f"SM_{name.upper()}_DIR"
+
+
 class ProcessRuntime:
     """Runs an image's program as a process of this machine's Python.
 
     A process sees this machine's files, so what a container would find below /opt/ml lies
-    elsewhere, and `SM_MODEL_DIR` says where.
+    elsewhere, and `SM_MODEL_DIR` and its like say where.
     """
 
     def __init__(self) -> None:
@@ -141,6 +150,7 @@ class ProcessRuntime:
             **environment,
             "SAGEMAKER_BIND_TO_PORT": str(port),
             "SM_MODEL_DIR": str(model_directory),
+            **{variable_of(path): str(found) for path, found in mounts.items()},
             # Our server's own switch; an image that doesn't know it listens where it always does.
             "GREENLIGHT_BIND_ADDRESS": "127.0.0.1",
         }
