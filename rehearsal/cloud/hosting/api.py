@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.cloud.errors import ApiError, validation_exception
-from rehearsal.cloud.fleets.artifacts import ArtifactCache
-from rehearsal.cloud.fleets.images import reference_from_uri
 from rehearsal.cloud.fleets.launch import artifact_url
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.catalog import CONFIG, ENDPOINT, MAXIMUM_TAGS, MODEL, Entry
@@ -31,7 +29,6 @@ class HostingApi:
     """Answers `X-Amz-Target: SageMaker.<Operation>` for the hosting operations."""
 
     endpoints: Endpoints
-    artifacts: ArtifactCache
 
     def __post_init__(self) -> None:
         self.operations: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
@@ -107,23 +104,21 @@ class HostingApi:
         return {"ModelArn": entry.arn}
 
     def _check_role(self, role: str) -> None:
-        if self.endpoints.checks.role_problem(role) is not None:
-            raise validation_exception(messages.ROLE_REFUSED.format(role=role))
+        _refuse(self.endpoints.checks.role_problem(role))
 
     def _check_container(self, container: Mapping[str, Any], role: str) -> None:
-        image = container.get("Image")
-        if image is not None and reference_from_uri(image) is not None:
-            if self.endpoints.checks.image(image) is None:
-                raise validation_exception(messages.IMAGE_REFUSED.format(role=role, image=image))
-        elif image is not None:
+        checks, image = self.endpoints.checks, container.get("Image")
+        _refuse(checks.image_problem(role, container))
+        if image is not None and checks.image(image) is None:
             raise messages.not_rehearsed(
-                f"image {image}", "use an image in the rehearsal's own ECR and make it known"
+                f"image {image}, whose build context it doesn't know",
+                "make it known with greenlight rehearsal image add",
             )
         url = artifact_url(dict(container))
         source = container.get("ModelDataSource", {}).get("S3DataSource", {})
         many = container.get("Mode") == "MultiModel" or source.get("S3DataType") == "S3Prefix"
-        if url is not None and not many and not self.artifacts.exists(url):
-            raise validation_exception(messages.MODEL_DATA_MISSING.format(url=url))
+        if url is not None:
+            _refuse(checks.data_problem(role, url, is_prefix=many))
 
     def _describe_model(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         entry = self._catalog.get(MODEL, asked["ModelName"])
@@ -153,6 +148,8 @@ class HostingApi:
             for key in ("ProductionVariants", "ShadowProductionVariants")
             if key in asked
         }
+        if "KmsKeyId" in asked:
+            _refuse(self.endpoints.checks.key_problem(asked["KmsKeyId"]))
         entry = self._create(CONFIG, name, {**asked, **weighed})
         return {"EndpointConfigArn": entry.arn}
 
@@ -215,6 +212,11 @@ class HostingApi:
             )
             for entry in self._catalog.entries(kind)
         ]
+
+
+def _refuse(problem: str | None) -> None:
+    if problem is not None:
+        raise validation_exception(problem)
 
 
 def json_response(result: Mapping[str, Any], *, status: int = 200) -> Response:

@@ -31,6 +31,12 @@ DOWNLOAD_FAILED = (
     "that there is an object located at the URL and that the role passed to CreateModel has "
     "permissions to download the object."
 )
+SERVERLESS_FAILED = (
+    'Received server error (0) from model with message "An error occurred while handling request '
+    'as the model process exited.". See https://{region}.console.aws.amazon.com/cloudwatch/home?'
+    "region={region}#logEventViewer:group=/aws/sagemaker/Endpoints/{endpoint} in account "
+    "{account} for more information."
+)
 NO_CAPACITY = (
     "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "
     "Please retry using a different ML instance type or after some time."

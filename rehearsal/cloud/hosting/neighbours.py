@@ -29,6 +29,9 @@ class Checks(Protocol):
     def image(self, uri: str) -> Image | None:
         """Return the image behind a URI, or None."""
 
+    def topic_problem(self, role_arn: str, topic_arns: Iterable[str]) -> str | None:
+        """Say which topic of an asynchronous endpoint the role can't publish to."""
+
 
 class ScalableTargets(Protocol):
     """What hosting asks of Application Auto Scaling."""

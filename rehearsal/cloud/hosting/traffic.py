@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from rehearsal.cloud.fleets.instance import Instance
 from rehearsal.cloud.hosting.state import SERVING, Endpoint, Fleet, Variant
+from rehearsal.cloud.runtime.capture import Capturer
 from rehearsal.cloud.runtime.meter import Meter
+from rehearsal.cloud.runtime.on_demand import OnDemand
 from rehearsal.cloud.runtime.routing import (
     Lane,
     Route,
@@ -18,10 +21,29 @@ from rehearsal.cloud.runtime.routing import (
 
 HealthyInstances = Callable[[str, str], tuple[Instance, ...]]
 MeterOf = Callable[[str, str, str], Meter]
+# endpoint, variant, config name, the config's members
+CapturerOf = Callable[[str, str, str, Mapping[str, Any]], Capturer | None]
+
+OnDemandOf = Callable[[str, str], OnDemand | None]
+
+
+def no_on_demand(fleet_id: str, variant_name: str) -> OnDemand | None:
+    """Return what starts processes where instances stand by: nothing."""
+    return None
+
+
+def no_capturer(
+    endpoint_name: str, variant_name: str, config_name: str, config: Mapping[str, Any]
+) -> None:
+    """Capture nothing."""
 
 
 def route_from_endpoint(
-    endpoint: Endpoint, healthy: HealthyInstances, meter: MeterOf
+    endpoint: Endpoint,
+    healthy: HealthyInstances,
+    meter: MeterOf,
+    capturer: CapturerOf = no_capturer,
+    on_demand: OnDemandOf = no_on_demand,
 ) -> Route | None:
     """Return where requests go now, or None while the endpoint answers none.
 
@@ -38,7 +60,7 @@ def route_from_endpoint(
     return Route(
         endpoint_name=endpoint.name,
         variants=tuple(
-            _variant_route(variant, _lanes(endpoint, variant, healthy, meter))
+            _variant_route(variant, _lanes(endpoint, variant, healthy, meter, capturer, on_demand))
             for variant in leading.production
         ),
         kind=RouteKind(leading.kind),
@@ -91,7 +113,12 @@ def _shadow_lanes(
 
 
 def _lanes(
-    endpoint: Endpoint, variant: Variant, healthy: HealthyInstances, meter: MeterOf
+    endpoint: Endpoint,
+    variant: Variant,
+    healthy: HealthyInstances,
+    meter: MeterOf,
+    capturer: CapturerOf,
+    on_demand: OnDemandOf,
 ) -> tuple[Lane, ...]:
     green_share = endpoint.green_shares.get(variant.name, 0.0)
     shift = endpoint.shift
@@ -113,6 +140,8 @@ def _lanes(
                 share=share,
                 instances=healthy(fleet.fleet_id, variant.name)[:active],
                 meter=meter(endpoint.name, variant.name, fleet.config_name),
+                on_demand=on_demand(fleet.fleet_id, variant.name),
+                capturer=capturer(endpoint.name, variant.name, fleet.config_name, fleet.config),
             )
         )
     return tuple(lanes)

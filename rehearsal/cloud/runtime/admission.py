@@ -18,16 +18,18 @@ from rehearsal.cloud.runtime.headers import (
     TARGET_VARIANT,
     check_headers,
 )
+from rehearsal.cloud.runtime.on_demand import ColdStartFailed, Taken
 from rehearsal.cloud.runtime.routing import (
     Lane,
     Route,
+    RouteKind,
     VariantRoute,
     choose_instance,
     choose_lane,
     choose_variant,
 )
 from rehearsal.cloud.runtime.sessions import Sessions
-from rehearsal.cloud.settings import MAXIMUM_PAYLOAD_BYTES
+from rehearsal.cloud.settings import INVOCATION_TIMEOUT_WALL_SECONDS, MAXIMUM_PAYLOAD_BYTES
 
 # A table read just before it was replaced may name instances that are draining.
 MAXIMUM_CHOICES = 50
@@ -40,6 +42,7 @@ class Admitted:
     Args:
         began: time of the performance counter when the request was read
         target_container: host name of the one container to ask, in a direct pipeline
+        setup_us: wall microseconds a serverless process took to start for it; None for a warm one
     """
 
     request_id: str
@@ -49,6 +52,7 @@ class Admitted:
     lane: Lane
     instance: Instance
     target_container: str | None
+    setup_us: float | None = None
 
 
 class Admission:
@@ -76,7 +80,12 @@ class Admission:
             raise refusal(f"Request {request_id} has oversize body.")
         check_headers(headers)
         check_kind(route, headers, body_bytes=len(request.body), request_id=request_id)
-        variant, lane, instance = self._choose(route, headers)
+        setup_us = None
+        if route.kind is RouteKind.SERVERLESS:
+            variant, lane, taken = self._choose_on_demand(route, headers)
+            instance, setup_us = taken.instance, taken.setup_us
+        else:
+            variant, lane, instance = self._choose(route, headers)
         try:
             target_container = check_container(instance, headers)
         except ApiError:
@@ -90,7 +99,21 @@ class Admission:
             lane=lane,
             instance=instance,
             target_container=target_container,
+            setup_us=setup_us,
         )
+
+    def _choose_on_demand(
+        self, route: Route, headers: Mapping[str, str]
+    ) -> tuple[VariantRoute, Lane, Taken]:
+        """Return a serverless process for the request, started for it when none is idle."""
+        variant = self._variant(route, headers.get(TARGET_VARIANT))
+        lane = variant.lanes[0]
+        assert lane.on_demand is not None
+        try:
+            taken = lane.on_demand.take(timeout_seconds=INVOCATION_TIMEOUT_WALL_SECONDS)
+        except ColdStartFailed as err:
+            raise self._failures.not_started(route.endpoint_name, variant.name) from err
+        return variant, lane, taken
 
     def _choose(
         self, route: Route, headers: Mapping[str, str]

@@ -19,6 +19,7 @@ MAXIMUM_ORIGINAL_MESSAGE = 2_048
 # The only one of the limits that differs by kind, in bytes of the body.
 MAXIMUM_SERVERLESS_PAYLOAD_BYTES = 4 * 1024 * 1024
 
+PROCESS_EXITED = "An error occurred while handling request as the model process exited."
 NOT_MULTI_MODEL = (
     "Endpoint {name} is not a multi-model endpoint and does not support target model header."
 )
@@ -124,16 +125,36 @@ class Failures:
             message = f"{what} and could not load the entire response body."
         else:
             message = f'{what} with message "{original}".'
-        group = f"/aws/sagemaker/Endpoints/{instance.spec.endpoint_name}"
+        return self._error(
+            instance.spec.endpoint_name,
+            instance.spec.log_stream,
+            message,
+            status=status,
+            original="" if outcome.broken else original,
+        )
+
+    def not_started(self, endpoint_name: str, variant_name: str) -> ModelError:
+        """Return the 424 of a serverless process that didn't come up for a request."""
+        return self._error(
+            endpoint_name,
+            variant_name,
+            f'Received server error (0) from model with message "{PROCESS_EXITED}".',
+            status=0,
+            original=PROCESS_EXITED,
+        )
+
+    def _error(
+        self, endpoint_name: str, log_stream: str, message: str, *, status: int, original: str
+    ) -> ModelError:
+        group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
         region, account = self.region, self.account_id
         return ModelError(
             f"{message} See https://{region}.console.aws.amazon.com/cloudwatch/home?"
             f"region={region}#logEventViewer:group={group} in account {account} for more "
             "information.",
             original_status_code=status,
-            original_message="" if outcome.broken else original,
+            original_message=original,
             log_stream_arn=(
-                f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:"
-                f"{instance.spec.log_stream}"
+                f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{log_stream}"
             ),
         )

@@ -9,7 +9,8 @@ import time
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.runtime.admission import Admission, Admitted
-from rehearsal.cloud.runtime.capture import Capture
+from rehearsal.cloud.runtime.capture import Capture, PutObject, nowhere
+from rehearsal.cloud.runtime.capture_upload import Captures
 from rehearsal.cloud.runtime.connection import Answer
 from rehearsal.cloud.runtime.failure import Failures
 from rehearsal.cloud.runtime.forward import Outcome, forward
@@ -35,11 +36,21 @@ DEFAULT_CONTENT_TYPE = "application/octet-stream"
 class Invoker:
     """Answers invocations by the routes the engine publishes."""
 
-    def __init__(self, clock: Clock, *, seed: int, account_id: str, region: str) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        seed: int,
+        account_id: str,
+        region: str,
+        put_object: PutObject | None = None,
+    ) -> None:
         rng = random.Random(seed)
         self.failures = Failures(account_id=account_id, region=region)
         self.admission = Admission(rng, self.failures)
         self.shadower = Shadower(rng, self.admission.acquire, self._measure_copy)
+        put = nowhere if put_object is None else put_object
+        self.captures = Captures(clock, put, lambda: self.routes)
         self.timeout_seconds = INVOCATION_TIMEOUT_WALL_SECONDS
         self.stream_end_seconds = STREAM_END_WALL_SECONDS
         self._clock = clock
@@ -70,6 +81,7 @@ class Invoker:
                 outcome,
                 overhead_us=(sent - admitted.began) * 1e6,
                 target_container=admitted.target_container,
+                setup_us=admitted.setup_us,
             )
         finally:
             instance.release()
@@ -82,6 +94,7 @@ class Invoker:
     def stop(self) -> None:
         """End what runs beside the invocations."""
         self.shadower.stop()
+        self.captures.stop()
 
     def measure(
         self,
@@ -91,6 +104,7 @@ class Invoker:
         *,
         overhead_us: float,
         target_container: str | None = None,
+        setup_us: float | None = None,
     ) -> None:
         """Count one request on its lane."""
         lane.meter.add(
@@ -103,6 +117,7 @@ class Invoker:
                 instance_count=variant.instance_count,
                 containers=outcome.latencies if len(outcome.latencies) > 1 else (),
                 target_container=target_container,
+                more=() if setup_us is None else (("ModelSetupTime", setup_us, "Microseconds"),),
             )
         )
 

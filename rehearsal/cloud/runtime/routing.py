@@ -12,6 +12,7 @@ from typing import TypeVar
 from rehearsal.cloud.fleets.instance import Instance
 from rehearsal.cloud.runtime.capture import Capturer
 from rehearsal.cloud.runtime.meter import Meter
+from rehearsal.cloud.runtime.on_demand import OnDemand
 
 T = TypeVar("T")
 
@@ -38,6 +39,7 @@ class Lane:
 
     Args:
         capturer: keeps calls for the config's data capture; None without one
+        on_demand: starts a serverless variant's processes; None where instances stand by
     """
 
     role: str
@@ -46,6 +48,7 @@ class Lane:
     instances: tuple[Instance, ...]
     meter: Meter
     capturer: Capturer | None = None
+    on_demand: OnDemand | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,7 @@ def invoke_with_response_stream(invoker: Invoker, endpoint_name: str, request: R
                 outcome,
                 overhead_us=(sent - admitted.began) * 1e6,
                 target_container=admitted.target_container,
+                setup_us=admitted.setup_us,
             )
         finally:
             admitted.instance.release()
