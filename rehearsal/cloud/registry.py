@@ -35,6 +35,18 @@ class ImageDigestDoesNotMatchException(ServiceException):
     message = "The specified image digest does not match the digest of the image manifest."
 
 
+class ImageTagAlreadyExistsException(ServiceException):
+    """A tag that may not move has its image already."""
+
+    code = "ImageTagAlreadyExistsException"
+
+    def __init__(self, tag: str, repository_name: str) -> None:
+        super().__init__(
+            f"The image tag '{tag}' already exists in the '{repository_name}' repository and "
+            "cannot be overwritten because the tag is immutable."
+        )
+
+
 def install_registry() -> None:
     """Let a digest be that of the manifest, a size that of the layers, and a moved tag leave its
     image behind: moto hashes the layers or a random number, gives the size of the config, and
@@ -83,8 +95,11 @@ def _put_image(
             repository_name=repository_name,
         )
     if image_tag is not None:
-        # Refuses the move of a tag that is immutable.
-        self._resolve_image_tag_mutability(repository, image_tag)
+        try:
+            self._resolve_image_tag_mutability(repository, image_tag)
+        except ImageAlreadyExistsException as err:
+            # moto has no other error for a tag that may not move.
+            raise ImageTagAlreadyExistsException(image_tag, repository_name) from err
         for image in repository.images:
             _untag(image, image_tag)
     if stored is None:

@@ -105,7 +105,7 @@ class ServiceChecks:
         refused = MODEL_DATA_REFUSED.format(url=url, role=role_arn, region=self.access.region)
         if is_prefix:
             listed = self.access.may_list(role_arn, bucket, key)
-            return None if listed and self.access.may_read(role_arn, bucket, key) else refused
+            return None if listed and self.access.may_read(role_arn, bucket, f"{key}*") else refused
         if not self.access.may_read(role_arn, bucket, key):
             return refused
         if self.access.has_object(bucket, key):
@@ -151,6 +151,9 @@ class ServiceChecks:
     def may_download(self, role_arn: str, url: str) -> bool:
         """Tell whether an instance may read and decrypt an object."""
         bucket, key = _bucket_and_key(url)
+        if not key or key.endswith("/"):
+            # Stands for every object below the prefix.
+            key = f"{key}*"
         return self.access.may_read(role_arn, bucket, key) and self.access.may_decrypt(
             role_arn, bucket, key
         )

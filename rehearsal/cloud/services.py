@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from moto.backends import get_backend
-from moto.iam.exceptions import NotFoundException
 
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.errors import SetupError
-from rehearsal.cloud.fleets.images import Image, ImageStore
 from rehearsal.cloud.fleets.instance import Instance
 
-SAGEMAKER_PRINCIPAL = "sagemaker.amazonaws.com"
 # moto keeps log events in memory; a chatty server must not fill it.
 MAXIMUM_LINES_PER_STREAM = 10_000
 # Services whose state one rehearsal owns; moto's backends live as long as the process.
@@ -85,44 +81,6 @@ class Objects:
         encryption = "aws:kms" if kms_key_id is not None else None
         made = s3.put_object(bucket, key, data, encryption=encryption, kms_key_id=kms_key_id)
         made.set_metadata({"Content-Type": content_type})
-
-
-class ServiceChecks:
-    """What hosting asks of IAM and ECR."""
-
-    def __init__(self, account_id: str, region: str, images: ImageStore) -> None:
-        self._account_id = account_id
-        self._region = region
-        self._images = images
-
-    def role_problem(self, role_arn: str) -> str | None:
-        """Return why SageMaker can't assume a role: it isn't there, or doesn't trust it."""
-        iam = backend("iam", self._account_id, "aws")
-        try:
-            role = iam.get_role_by_arn(role_arn)
-        except NotFoundException:
-            return f"role {role_arn} does not exist"
-        document = json.loads(role.assume_role_policy_document)
-        if trusts(document, SAGEMAKER_PRINCIPAL):
-            return None
-        return f"role {role_arn} does not trust {SAGEMAKER_PRINCIPAL}"
-
-    def image(self, uri: str) -> Image | None:
-        return self._images.resolve(uri)
-
-
-def trusts(document: dict[str, Any], principal: str) -> bool:
-    """Tell whether a trust policy allows a service to assume the role."""
-    statements = document.get("Statement", [])
-    for statement in [statements] if isinstance(statements, dict) else statements:
-        if statement.get("Effect") != "Allow":
-            continue
-        named = statement.get("Principal", {})
-        services = named.get("Service", []) if isinstance(named, dict) else named
-        listed = [services] if isinstance(services, str) else services
-        if principal in listed or "*" in listed:
-            return True
-    return False
 
 
 class InstanceLogs:

@@ -110,6 +110,7 @@ def test_the_inventory_is_empty_after_everything_is_deleted(user: CloudUser) -> 
 
     assert kinds == {("s3", "bucket"), ("iam", "role"), ("ecr", "repository")}
     user.client("s3").delete_bucket(Bucket="artifacts")
+    user.client("iam").delete_role_policy(RoleName="execution", PolicyName="serve")
     user.client("iam").delete_role(RoleName="execution")
     user.client("ecr").delete_repository(repositoryName="tiny", force=True)
     assert user.control("inventory")["resources"] == []

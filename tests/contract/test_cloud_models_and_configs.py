@@ -111,7 +111,7 @@ def test_create_model_looks_at_role_image_and_artifact(user: CloudUser, name: st
 
     create = user.sagemaker.create_model
     assert "Could not assume role" in refusal(create, **role)
-    assert f"cannot pull {IMAGE_URI}0" in refusal(create, **image)
+    assert f"Requested image {IMAGE_URI}0 not found." in refusal(create, **image)
     assert refusal(create, **data).endswith("Could not find model data at s3://artifacts/no.")
 
 

@@ -142,6 +142,7 @@ def test_a_condition_that_fails_takes_the_statement_away() -> None:
         ({"Principal": {"Service": "sagemaker.amazonaws.com"}}, True),
         ({"Principal": {"Service": ["ec2.amazonaws.com", "sagemaker.amazonaws.com"]}}, True),
         ({"Principal": "*"}, True),
+        ({"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}, False),
         ({"Principal": {"Service": "ec2.amazonaws.com"}}, False),
         ({"Principal": {"Service": "sagemaker.amazonaws.com"}, "Effect": "Deny"}, False),
         ({"Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:TagSession"}, False),
