@@ -18,9 +18,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import requests
-
-from rehearsal import processes
+from rehearsal import dialogue, processes
+from rehearsal.dialogue import Clock, CloudOptions, Runtime
 from rehearsal.errors import NotRunningError, RehearsalError, SettingError, StartError
 from rehearsal.processes import Part, ProcessRecord
 
@@ -34,8 +33,9 @@ EPHEMERAL = ("state", "pulumi-home", "cloud", "bin", "settings", "session.json")
 SALT = "encryptionsalt:"
 
 __all__ = [
-    "Engine", "NotRunningError", "RehearsalError", "Session", "SettingError", "StartError", "ask",
-    "choose_engine", "current", "dead_processes", "environment", "read", "start", "stop",
+    "Clock", "CloudOptions", "Engine", "NotRunningError", "RehearsalError", "Runtime", "Session",
+    "SettingError", "StartError", "ask", "choose_engine", "current", "dead_processes",
+    "environment", "read", "start", "stop", "tell",
 ]  # fmt: skip
 
 
@@ -92,7 +92,15 @@ def choose_engine(environment: Mapping[str, str]) -> Engine:
     return Engine(named)
 
 
-def start(directory: Path, *, root: Path, engine: Engine, speed: float, seed: int = 1) -> Session:
+def start(
+    directory: Path,
+    *,
+    root: Path,
+    engine: Engine,
+    speed: float,
+    seed: int = 1,
+    options: CloudOptions | None = None,
+) -> Session:
     """Bring up a rehearsal in `directory`, clearing what a killed one left there.
 
     Args:
@@ -108,6 +116,7 @@ def start(directory: Path, *, root: Path, engine: Engine, speed: float, seed: in
         raise SettingError(
             f"speed {speed:g} is outside 1..{MAXIMUM_SPEED:g} rehearsal seconds per second"
         )
+    options = CloudOptions() if options is None else options
     directory.mkdir(parents=True, exist_ok=True)
     with _only_one(directory):
         found = read(directory)
@@ -125,7 +134,7 @@ def start(directory: Path, *, root: Path, engine: Engine, speed: float, seed: in
             cloud_port=0, aws_port=0, docker_port=0, processes=(),
         )  # fmt: skip
         try:
-            return _bring_up(session, seed)
+            return _bring_up(session, seed, options)
         except BaseException:
             left = read(directory)
             if left is not None:
@@ -190,11 +199,26 @@ def dead_processes(session: Session) -> list[str]:
 
 
 def ask(session: Session, what: str) -> dict[str, Any]:
-    """Ask the rehearsal's cloud for its `status`, `record` or `inventory`."""
-    answer = requests.get(f"{session.cloud_url}/rehearsal/{what}", timeout=ANSWER_SECONDS)
-    answer.raise_for_status()
-    body: dict[str, Any] = answer.json()
-    return body
+    """Ask the rehearsal's cloud for its `status`, `record`, `inventory` or `faults`."""
+    return tell(session, "GET", what)
+
+
+def tell(
+    session: Session,
+    method: str,
+    what: str,
+    members: Mapping[str, Any] | None = None,
+    *,
+    seconds: float = ANSWER_SECONDS,
+) -> dict[str, Any]:
+    """Tell the rehearsal's cloud something by its control API and return its answer.
+
+    Raises:
+        NotRunningError: the cloud doesn't answer
+        SettingError: it refuses, with its own words
+    """
+    log = session.directory / "logs" / "cloud.log"
+    return dialogue.tell(session.cloud_url, method, what, members, log=log, seconds=seconds)
 
 
 def environment(session: Session, base: Mapping[str, str]) -> dict[str, str]:
@@ -224,7 +248,7 @@ def environment(session: Session, base: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _bring_up(session: Session, seed: int) -> Session:
+def _bring_up(session: Session, seed: int, options: CloudOptions) -> Session:
     for folder in ("state", "pulumi-home", "cloud", "logs"):
         (session.directory / folder).mkdir(exist_ok=True)
     _keep_settings(session)
@@ -232,7 +256,8 @@ def _bring_up(session: Session, seed: int) -> Session:
         _write_pulumi_command(session.directory / "bin")
     cloud = [
         "rehearsal.cloud", "--port", "0", "--directory", str(session.directory / "cloud"),
-        "--speed", f"{session.speed:g}", "--seed", str(seed),
+        "--speed", f"{session.speed:g}", "--seed", str(seed), *options.as_arguments(),
+        "--history", str(session.directory / "logs" / "history"),
     ]  # fmt: skip
     session, port = _start_part(session, "cloud", cloud)
     session = replace(session, cloud_port=int(port))

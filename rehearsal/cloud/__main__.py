@@ -10,7 +10,13 @@ import sys
 from pathlib import Path
 
 from rehearsal.cloud.cloud import Cloud
-from rehearsal.cloud.settings import DEFAULT_MAXIMUM_INSTANCES, DEFAULT_REGION, CloudSettings
+from rehearsal.cloud.settings import (
+    DEFAULT_MAXIMUM_INSTANCES,
+    DEFAULT_REGION,
+    ClockKind,
+    CloudSettings,
+    RuntimeName,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,6 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
             port=options.port,
             region=options.region,
             maximum_instances=options.maximum_instances,
+            clock=ClockKind(options.clock),
+            start_time=options.start_time,
+            history=options.history,
+            runtime=RuntimeName(options.runtime),
         )
     )
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -54,6 +64,20 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=DEFAULT_MAXIMUM_INSTANCES,
         help="processes at once; beyond it a launch fails for lack of capacity",
+    )
+    parser.add_argument(
+        "--clock",
+        choices=[kind.value for kind in ClockKind],
+        default=ClockKind.SCALED.value,
+        help="scaled: time runs by itself; manual: POST /rehearsal/clock moves it",
+    )
+    parser.add_argument("--start-time", type=float, help="epoch seconds a manual clock starts at")
+    parser.add_argument("--history", type=Path, help="folder for the commands and the record")
+    parser.add_argument(
+        "--runtime",
+        choices=[name.value for name in RuntimeName],
+        default=RuntimeName.PROCESS.value,
+        help="what an instance is: a process, or a container of the local Docker engine",
     )
     return parser
 

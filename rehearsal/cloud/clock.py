@@ -31,10 +31,14 @@ class ScaledClock:
 
 
 class ManualClock:
-    """Stands still until a test moves it."""
+    """Stands still until it is moved.
 
-    def __init__(self, now: float = 1_800_000_000.0) -> None:
-        self.speed = 1.0
+    Its speed only says how much faster than SageMaker's the wall's own limits pass, such as the
+    time that a server gets for its start.
+    """
+
+    def __init__(self, now: float = 1_800_000_000.0, *, speed: float = 1.0) -> None:
+        self.speed = speed
         self._now = now
 
     def now(self) -> float:

@@ -17,6 +17,7 @@ from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.inventory import inventory
 from rehearsal.cloud.scaling.scaler import Scaler
 from rehearsal.cloud.settings import CloudSettings
+from rehearsal.cloud.timekeeper import Timekeeper
 
 PREFIX = "/rehearsal/"
 MAXIMUM_NOTE_CHARACTERS = 4_096
@@ -31,6 +32,7 @@ class ControlApi:
     scaler: Scaler
     images: ImageStore
     faults: Faults
+    timekeeper: Timekeeper
     shutdown: threading.Event
 
     def __post_init__(self) -> None:
@@ -38,6 +40,7 @@ class ControlApi:
             ("GET", "status"): self._status,
             ("GET", "record"): self._record,
             ("GET", "inventory"): self._inventory,
+            ("POST", "clock"): self._move_clock,
             ("GET", "faults"): self._list_faults,
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._clear_faults,
@@ -64,8 +67,10 @@ class ControlApi:
         return {
             "now": clock.now(),
             "speed": clock.speed,
+            "clock": self.settings.clock.value,
             "account": self.settings.account_id,
             "region": self.settings.region,
+            "runtime": self.settings.runtime.value,
             "processes": [
                 {
                     "pid": instance.running.pid,
@@ -89,6 +94,12 @@ class ControlApi:
         found = inventory(self.engine, self.scaler, settings.account_id, settings.region)
         return {"resources": found}
 
+    def _move_clock(self, asked: dict[str, Any]) -> dict[str, Any]:
+        seconds = asked.get("advance_seconds")
+        if set(asked) != {"advance_seconds"} or not isinstance(seconds, int | float):
+            raise SetupError('the body must be {"advance_seconds": <number>}')
+        return {"now": self.timekeeper.advance(float(seconds))}
+
     def _list_faults(self, asked: dict[str, Any]) -> dict[str, Any]:
         _expect(asked, {})
         return {"faults": self.faults.as_list(), "kinds": kinds_as_dict()}
@@ -101,8 +112,21 @@ class ControlApi:
         return {"faults": [f.as_dict() for f in self.faults.clear(asked.get("fault_id"))]}
 
     def _add_image(self, asked: dict[str, Any]) -> dict[str, Any]:
-        _expect(asked, {"image_uri": True, "context": True})
-        return {"digest": self.images.add(asked["image_uri"], Path(asked["context"]))}
+        arguments = asked.pop("args", {})
+        if not isinstance(arguments, dict) or not all(
+            isinstance(v, str) for v in arguments.values()
+        ):
+            raise SetupError(f"field 'args' is {arguments!r}, not an object of strings")
+        _expect(asked, {"image_uri": True, "context": True, "dockerfile": False, "target": False})
+        dockerfile = asked.get("dockerfile")
+        digest = self.images.add(
+            asked["image_uri"],
+            Path(asked["context"]),
+            dockerfile=None if dockerfile is None else Path(dockerfile),
+            arguments=arguments,
+            target=asked.get("target"),
+        )
+        return {"digest": digest}
 
     def _add_note(self, asked: dict[str, Any]) -> dict[str, Any]:
         _expect(asked, {"kind": False, "text": True, "verdict": False, "endpoint_name": False})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 ACCOUNT_ID = "123456789012"
@@ -22,6 +23,20 @@ INVOCATION_TIMEOUT_WALL_SECONDS = 60.0
 STOP_WALL_SECONDS = 10.0
 
 
+class ClockKind(StrEnum):
+    """How a cloud's time passes."""
+
+    SCALED = "scaled"
+    MANUAL = "manual"
+
+
+class RuntimeName(StrEnum):
+    """What an instance is: a process of this machine, or a container of its Docker engine."""
+
+    PROCESS = "process"
+    DOCKER = "docker"
+
+
 @dataclass(frozen=True, kw_only=True)
 class CloudSettings:
     """How one rehearsal cloud runs.
@@ -29,10 +44,16 @@ class CloudSettings:
     Args:
         directory: where images, artifacts and logs are kept
         speed: rehearsal seconds per wall second, above 0
-        seed: seeds variant and instance choice
+        seed: seeds every choice and every id
+        clock: whether time runs by itself or is moved by hand
+        start_time: rehearsal time at the start of a manual clock, in epoch seconds; the wall's
+            current minute when left out
         port: loopback port, 0 for a free one
         maximum_instances: processes held at once; a launch beyond it fails as AWS does
             without capacity
+        runtime: what runs the containers of instances
+        history: where the commands and the record are kept for a replay; `history` in the
+            directory when left out
     """
 
     directory: Path
@@ -42,3 +63,7 @@ class CloudSettings:
     region: str = DEFAULT_REGION
     account_id: str = ACCOUNT_ID
     maximum_instances: int = DEFAULT_MAXIMUM_INSTANCES
+    clock: ClockKind = ClockKind.SCALED
+    start_time: float | None = None
+    runtime: RuntimeName = RuntimeName.PROCESS
+    history: Path | None = None

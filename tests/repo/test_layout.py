@@ -35,8 +35,9 @@ ALLOWED_IMPORTS = {
     "rehearsal.cloud": set(),
     "rehearsal.report": set(),
     "rehearsal.errors": set(),
+    "rehearsal.dialogue": {"rehearsal.errors"},
     "rehearsal.processes": {"rehearsal.errors"},
-    "rehearsal.session": {"rehearsal.errors", "rehearsal.processes"},
+    "rehearsal.session": {"rehearsal.dialogue", "rehearsal.errors", "rehearsal.processes"},
 }
 # The one command that starts a rehearsal, and the demo it offers.
 STARTERS = {"automation/rehearsal.py": {"rehearsal"}, "automation/demo.py": {"rehearsal"}}

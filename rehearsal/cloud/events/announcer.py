@@ -40,7 +40,7 @@ class Announcer:
 
 def _stage(deployment: Deployment | None) -> tuple[int, str, str | None] | None:
     """Return what tells one stage of a deployment from the next; None outside of one."""
-    if deployment is None or deployment.kind not in DEPLOYMENTS:
+    if deployment is None or deployment.kind not in DEPLOYMENTS or not deployment.entered:
         return None
     stage = stage_name(deployment)
     return None if stage is None else (deployment.position, stage, deployment.failure_reason)
