@@ -8,14 +8,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
+from rehearsal.cloud.asynchronous.notice import topics
 from rehearsal.cloud.errors import ApiError, validation_exception
-from rehearsal.cloud.fleets.images import Image
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.catalog import CONFIG, ENDPOINT, Entry
 from rehearsal.cloud.hosting.config_rules import check_rehearsed
-from rehearsal.cloud.hosting.deployment import begin
+from rehearsal.cloud.hosting.deployment import begin, polled
 from rehearsal.cloud.hosting.deployment_rules import (
     check_deployment_config,
     check_rollout,
@@ -25,7 +25,16 @@ from rehearsal.cloud.hosting.describe import describe
 from rehearsal.cloud.hosting.engine import Engine
 from rehearsal.cloud.hosting.listing import Row, page
 from rehearsal.cloud.hosting.model_rules import check_container
+from rehearsal.cloud.hosting.neighbours import Checks, ScalableTargets
+from rehearsal.cloud.hosting.quota import (
+    instances_in_use,
+    instances_of,
+    scale_delta,
+    serverless_problem,
+    update_delta,
+)
 from rehearsal.cloud.hosting.rollout import (
+    Bake,
     plan_create,
     plan_delete,
     plan_scale,
@@ -38,6 +47,7 @@ from rehearsal.cloud.hosting.state import (
     Endpoint,
     Fleet,
     Kind,
+    PlannedRollback,
     Status,
 )
 from rehearsal.cloud.hosting.variants import (
@@ -48,35 +58,6 @@ from rehearsal.cloud.hosting.variants import (
     retained_properties,
     wanted_variant,
 )
-
-
-class Checks(Protocol):
-    """What hosting asks of the other services."""
-
-    def role_problem(self, role_arn: str) -> str | None:
-        """Return why SageMaker can't assume a role, or None."""
-
-    def image_problem(self, role_arn: str, container: Mapping[str, Any]) -> str | None:
-        """Return why CreateModel refuses a container's image, or None."""
-
-    def data_problem(self, role_arn: str, url: str, *, is_prefix: bool) -> str | None:
-        """Return why CreateModel refuses model data, or None."""
-
-    def key_problem(self, key_id: str) -> str | None:
-        """Return why a KMS key can't be used, or None."""
-
-    def alarm_problem(self, role_arn: str, alarm_names: Iterable[str]) -> str | None:
-        """Return which rollback alarm the role may not look at, or None."""
-
-    def image(self, uri: str) -> Image | None:
-        """Return the image behind a URI, or None."""
-
-
-class ScalableTargets(Protocol):
-    """What hosting asks of Application Auto Scaling."""
-
-    def registered_variants(self, endpoint_name: str) -> frozenset[str]:
-        """Return the variants registered as scalable targets."""
 
 
 @dataclass
@@ -99,8 +80,9 @@ class Endpoints:
         config = engine.catalog.get(CONFIG, asked["EndpointConfigName"])
         check_deployment_config(asked.get("DeploymentConfig"))
         self._check_deployable(config)
-        now = engine.clock.now()
         fleet = self._new_fleet(config, Retained())
+        self._expect_quota(fleet, instances_of(fleet))
+        now = engine.clock.now()
         endpoint = Endpoint(
             name=name,
             arn=arn,
@@ -141,6 +123,8 @@ class Endpoints:
         assert live is not None
         _check_serverless_update(live, fleet)
         check_rollout(policy, before=live, after=fleet)
+        self._expect_quota(fleet, update_delta(policy, live, fleet), but=endpoint)
+        fault = engine.faults.update(endpoint.name, config.name)
         now = engine.clock.now()
         deployment = Deployment(
             kind=Kind.UPDATE,
@@ -150,6 +134,11 @@ class Endpoints:
             alarm_names=policy.alarm_names,
             timeout_seconds=policy.maximum_execution_timeout_seconds,
             deployment_config=deployment_config,
+            rollback=None
+            if fault is None
+            else PlannedRollback(
+                rolling_back_polls=fault.rolling_back_polls, failure_reason=fault.failure_reason
+            ),
         )
         self._begin(endpoint, deployment, fleet)
         return {"EndpointArn": endpoint.arn}
@@ -189,6 +178,7 @@ class Endpoints:
         wanted = replace(
             live, variants=tuple(wanted_variant(v, by_name.get(v.name, {})) for v in live.variants)
         )
+        self._expect_quota(wanted, scale_delta(live, wanted), but=endpoint)
         now = self.engine.clock.now()
         deployment = Deployment(
             kind=Kind.SCALE,
@@ -201,7 +191,7 @@ class Endpoints:
         self._begin(replace(endpoint, live=wanted), deployment, None)
         return {"EndpointArn": endpoint.arn}
 
-    # ---- delete, describe, list
+    # ---- delete, patch, describe, list
 
     def delete(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         endpoint = self.get(asked["EndpointName"])
@@ -214,9 +204,20 @@ class Endpoints:
         self._begin(endpoint, deployment, None)
         return {}
 
+    def patch(self, name: str, seconds: float) -> None:
+        """Put an endpoint under AWS's maintenance for so long: SystemUpdating, still serving."""
+        endpoint = self.get(name)
+        self._expect_accepting(endpoint, Kind.PATCH)
+        now = self.engine.clock.now()
+        steps = (Bake(seconds=seconds, full=True),)
+        deployment = Deployment(kind=Kind.PATCH, steps=steps, started_at=now, step_started_at=now)
+        self._begin(endpoint, deployment, None)
+
     def describe(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         endpoint = self.get(asked["EndpointName"])
-        return describe(endpoint, self.engine.observe(endpoint), self._images)
+        answer = describe(endpoint, self.engine.observe(endpoint), self._images)
+        self.engine.replace(polled(endpoint))
+        return answer
 
     def list(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         rows = [
@@ -253,9 +254,11 @@ class Endpoints:
             raise messages.in_progress(endpoint.arn)
 
     def _begin(self, endpoint: Endpoint, deployment: Deployment, pending: Fleet | None) -> None:
-        self.engine.replace(begin(endpoint, deployment, pending=pending))
+        begun = begin(endpoint, deployment, pending=pending)
+        self.engine.replace(begun)
         self._note_images(pending)
         self.engine.settle()
+        self.engine.on_change_began(begun)
 
     def _check_deployable(self, config: Entry) -> None:
         """Check again what must still hold: the models exist, and can be run here."""
@@ -270,10 +273,46 @@ class Endpoints:
             fleet_id=f"fleet-{self._fleet_numbers():06d}",
             models=self.engine.catalog.models,
             retained=retained,
+            refusal=self._role_problem(config),
         )
+
+    def _role_problem(self, config: Entry) -> str | None:
+        """Say what a model's role can't do now; the endpoint then ends Failed."""
+        asynchronous = config.members.get("AsyncInferenceConfig", {})
+        wanted = topics(asynchronous.get("OutputConfig", {}))
+        for variant in all_variants(config.members):
+            role = self.engine.model_members(variant["ModelName"]).get("ExecutionRoleArn", "")
+            problem = self.checks.role_problem(role)
+            if problem is None:
+                problem = self.checks.topic_problem(role, wanted)
+            if problem is not None:
+                return problem
+        return None
+
+    def _expect_quota(
+        self, fleet: Fleet, delta: Mapping[str, int], *, but: Endpoint | None = None
+    ) -> None:
+        """Refuse a change that the account's quotas don't allow.
+
+        Args:
+            but: the endpoint that changes; its serverless variants are replaced, not added to
+        """
+        every = self.engine.endpoints.values()
+        used = instances_in_use(every)
+        for instance_type, more in delta.items():
+            refusal = self.engine.faults.quota_refusal(
+                instance_type, utilization=used[instance_type], delta=more
+            )
+            if refusal is not None:
+                raise refusal
+        problem = serverless_problem([each for each in every if each is not but], fleet)
+        if problem is not None:
+            raise ApiError("ResourceLimitExceeded", problem)
 
     def _note_images(self, fleet: Fleet | None) -> None:
         """Keep which digest each image of a new fleet resolved to, for DeployedImages."""
+        known = self.engine.fleet_ids()
+        self._images = {key: kept for key, kept in self._images.items() if key[0] in known}
         for variant in fleet.variants if fleet is not None else ():
             assert fleet is not None
             model = self.engine.model_members(variant.definition["ModelName"])

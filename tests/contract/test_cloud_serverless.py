@@ -1,0 +1,189 @@
+"""Serverless endpoints with real server processes, by boto3 over the wire."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.cloud import CloudUser, start_cloud, wait_for
+
+SPEED = 60.0
+SIZES = {"MemorySizeInMB": 2048, "MaxConcurrency": 2}
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUser]:
+    started = start_cloud(tmp_path_factory.mktemp("cloud"), speed=SPEED)
+    started.prepare()
+    yield started
+    started.cloud.stop()
+
+
+@pytest.fixture
+def name() -> str:
+    return f"n-{uuid.uuid4().hex[:12]}"
+
+
+def make_config(user: CloudUser, name: str, model: str, **sizes: int) -> str:
+    user.sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[
+            {
+                "VariantName": "main",
+                "ModelName": model,
+                "ServerlessConfig": {**SIZES, **sizes},
+            }
+        ],
+    )
+    return name
+
+
+def processes(user: CloudUser) -> int:
+    return len(user.control("status")["processes"])
+
+
+def setup_times(user: CloudUser, name: str) -> float:
+    """Return how many cold starts are in the metrics."""
+    now = user.cloud.clock.now()
+    answer = user.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/SageMaker",
+        MetricName="ModelSetupTime",
+        Dimensions=[
+            {"Name": "EndpointName", "Value": name},
+            {"Name": "VariantName", "Value": "main"},
+        ],
+        StartTime=now - 7_200,
+        EndTime=now + 60,
+        Period=60,
+        Statistics=["SampleCount"],
+    )
+    return float(sum(point["SampleCount"] for point in answer["Datapoints"]))
+
+
+@pytest.mark.source("DG serverless-endpoints: scales to zero, cold start; ModelSetupTime")
+def test_an_idle_serverless_endpoint_has_no_process_until_it_is_invoked(
+    user: CloudUser, name: str
+) -> None:
+    user.make_endpoint(name, make_config(user, f"{name}-s", user.make_config(name)))
+    (variant,) = user.describe(name)["ProductionVariants"]
+    wait_for(lambda: processes(user) == 0, "the idle process to be stopped")
+
+    cold = user.invoke(name)
+    warm = user.invoke(name)
+
+    assert variant["CurrentServerlessConfig"] == variant["DesiredServerlessConfig"] == SIZES
+    assert "CurrentInstanceCount" not in variant
+    assert cold["name"] == warm["name"] == name
+    assert processes(user) == 1
+    assert setup_times(user, name) == 1.0
+    user.sagemaker.delete_endpoint(EndpointName=name)
+    wait_for(lambda: processes(user) == 0, "every process to end")
+
+
+@pytest.mark.source("botocore ServerlessUpdateConfig; DG serverless-endpoints: throttled beyond it")
+def test_concurrency_is_bounded_changed_and_kept_warm(user: CloudUser, name: str) -> None:
+    model = user.make_config(name, environment={"TINY_DELAY": "0.5"})
+    user.make_endpoint(name, make_config(user, f"{name}-s", model, MaxConcurrency=1))
+    codes: list[str] = []
+
+    def invoke() -> None:
+        try:
+            user.invoke(name)
+            codes.append("ok")
+        except ClientError as err:
+            codes.append(err.response["Error"]["Code"])
+
+    threads = [threading.Thread(target=invoke) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    user.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[
+            {
+                "VariantName": "main",
+                "ServerlessUpdateConfig": {"MaxConcurrency": 3, "ProvisionedConcurrency": 2},
+            }
+        ],
+    )
+    updating = user.describe(name)
+    seen = user.wait(name)
+
+    assert sorted(codes) == ["ThrottlingException", "ok"]
+    assert updating["EndpointStatus"] == "Updating"
+    (variant,) = seen["ProductionVariants"]
+    assert variant["CurrentServerlessConfig"] == {
+        "MemorySizeInMB": 2048,
+        "MaxConcurrency": 3,
+        "ProvisionedConcurrency": 2,
+    }
+    assert processes(user) == 2
+    user.sagemaker.delete_endpoint(EndpointName=name)
+    wait_for(lambda: processes(user) == 0, "every process to end")
+
+
+@pytest.mark.source("DG serverless-endpoints-update: one way only")
+def test_serverless_becomes_instances_and_never_the_other_way(user: CloudUser, name: str) -> None:
+    model = user.make_config(name)
+    serverless = make_config(user, f"{name}-s", model)
+    user.make_endpoint(name, serverless)
+
+    user.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name)
+    seen = user.wait(name)
+    with pytest.raises(ClientError, match="cannot be updated to a serverless") as caught:
+        user.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=serverless)
+
+    assert seen["EndpointConfigName"] == name
+    assert seen["ProductionVariants"][0]["CurrentInstanceCount"] == 1
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert user.invoke(name)["name"] == name
+    user.sagemaker.delete_endpoint(EndpointName=name)
+
+
+@pytest.mark.source("field reports, FailureReason of a serverless endpoint")
+def test_a_serverless_endpoint_whose_model_exits_is_failed(user: CloudUser, name: str) -> None:
+    model = user.make_config(name, environment={"TINY_EXIT": "1"})
+
+    user.sagemaker.create_endpoint(
+        EndpointName=name, EndpointConfigName=make_config(user, f"{name}-s", model)
+    )
+    seen: dict[str, Any] = user.wait(name)
+
+    assert seen["EndpointStatus"] == "Failed"
+    assert seen["FailureReason"].startswith(
+        'Received server error (0) from model with message "An error occurred while handling '
+        'request as the model process exited.". See https://eu-west-1.console'
+    )
+
+
+@pytest.mark.source("DG serverless-endpoints: payload of 4 MB")
+def test_a_serverless_payload_is_at_most_four_megabytes(user: CloudUser, name: str) -> None:
+    user.make_endpoint(name, make_config(user, f"{name}-s", user.make_config(name)))
+
+    with pytest.raises(ClientError, match="oversize body"):
+        user.invoke(name, b"x" * (4 * 1024 * 1024 + 1))
+
+    assert user.invoke(name, b"1" * 1024)["name"] == name
+    user.sagemaker.delete_endpoint(EndpointName=name)
+
+
+@pytest.mark.assumed("the wording of the quotas' refusal is that of instances' quotas")
+def test_an_account_has_so_much_serverless_concurrency(user: CloudUser, name: str) -> None:
+    model = user.make_config(name)
+    for number in range(5):
+        config = make_config(user, f"{name}-{number}", model, MaxConcurrency=200)
+        user.sagemaker.create_endpoint(EndpointName=config, EndpointConfigName=config)
+
+    with pytest.raises(ClientError, match="is 1000 Invocations, with current") as caught:
+        user.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-0")
+
+    assert caught.value.response["Error"]["Code"] == "ResourceLimitExceeded"
+    for number in range(5):
+        user.wait(f"{name}-{number}")
+        user.sagemaker.delete_endpoint(EndpointName=f"{name}-{number}")
