@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from rehearsal.cloud.application import CloudApplication
-from rehearsal.cloud.clock import Clock, ScaledClock
+from rehearsal.cloud.asynchronous.assembly import async_inference
+from rehearsal.cloud.clock import Clock, ManualClock, ScaledClock
 from rehearsal.cloud.control import ControlApi
 from rehearsal.cloud.corrections import install_cloudwatch
+from rehearsal.cloud.events.announcer import Announcer
+from rehearsal.cloud.events.bus import EventBus
 from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.fleets.artifacts import ArtifactCache
+from rehearsal.cloud.fleets.choice import runtime_and_images
 from rehearsal.cloud.fleets.fleets import Fleets
-from rehearsal.cloud.fleets.images import ImageStore
 from rehearsal.cloud.fleets.launch import Launcher
-from rehearsal.cloud.fleets.runtime import ProcessRuntime
+from rehearsal.cloud.fleets.prepare import Preparer
 from rehearsal.cloud.hosting.api import HostingApi
 from rehearsal.cloud.hosting.catalog import Catalog
 from rehearsal.cloud.hosting.endpoints import Endpoints
@@ -25,6 +29,7 @@ from rehearsal.cloud.hosting.engine import Engine
 from rehearsal.cloud.http import Server
 from rehearsal.cloud.identity.access import Access
 from rehearsal.cloud.identity.managed import install_managed_policies
+from rehearsal.cloud.ids import new_id, seed_ids
 from rehearsal.cloud.record import Record
 from rehearsal.cloud.registry import install_registry
 from rehearsal.cloud.runtime.invoke import Invoker
@@ -37,7 +42,8 @@ from rehearsal.cloud.services import (
     backend,
     reset_backends,
 )
-from rehearsal.cloud.settings import CloudSettings
+from rehearsal.cloud.settings import ClockKind, CloudSettings
+from rehearsal.cloud.timekeeper import Timekeeper
 from rehearsal.cloud.wsgi import WsgiMount
 
 logger = logging.getLogger(__name__)
@@ -51,12 +57,12 @@ class Cloud:
 
     def __init__(self, settings: CloudSettings, clock: Clock | None = None) -> None:
         self.settings = settings
-        self.clock: Clock = ScaledClock(settings.speed) if clock is None else clock
+        self.clock: Clock = clock_of(settings) if clock is None else clock
         self.record = Record(self.clock)
         self.shutdown = threading.Event()
         self.faults = Faults(self.record, seed=settings.seed)
         reset_backends()
-        self._runtime = ProcessRuntime()
+        seed_ids(settings.seed)
         account_id, region = settings.account_id, settings.region
         install_managed_policies(backend("iam", account_id, region))
         install_registry()
@@ -65,19 +71,21 @@ class Cloud:
         )
         directory = settings.directory
         registry = backend("ecr", account_id, region)
-        images = ImageStore(directory / "images", registry)
-        checks = ServiceChecks(
-            access=Access(account_id=account_id, region=region), images=images, registry=registry
-        )
+        self._runtime, images = runtime_and_images(settings, registry)
+        access = Access(account_id=account_id, region=region)
+        checks = ServiceChecks(access=access, images=images, registry=registry)
         artifacts = ArtifactCache(directory / "artifacts", Objects(account_id))
         logs = InstanceLogs(self.clock, directory / "logs", account_id, region)
         launcher = Launcher(
             clock=self.clock,
-            images=images,
-            artifacts=artifacts,
+            preparer=Preparer(
+                images=images,
+                artifacts=artifacts,
+                access=checks,
+                directory=directory / "instances",
+            ),
             runtime=self._runtime,
-            access=checks,
-            log=logs.write,
+            log=logs.append,
         )
         fleets = Fleets(
             launcher,
@@ -85,6 +93,7 @@ class Cloud:
             faults=self.faults,
             maximum_instances=settings.maximum_instances,
             changed=lambda: self.engine.wake(),
+            in_order=isinstance(self.clock, ManualClock),
         )
         self.scaler = Scaler()
         self.engine = Engine(
@@ -93,14 +102,40 @@ class Cloud:
             fleets=fleets,
             cloudwatch=cloudwatch,
             record=self.record,
-            invoker=Invoker(self.clock, seed=settings.seed, account_id=account_id, region=region),
+            invoker=Invoker(
+                self.clock,
+                seed=settings.seed,
+                account_id=account_id,
+                region=region,
+                put_object=Objects(account_id).put_captured,
+            ),
+            faults=self.faults,
             after_alarms=self.scaler.alarms_evaluated,
             after_minute=self.scaler.minute_passed,
+            on_tick=self.scaler.tick,
             on_deleted=self.scaler.endpoint_deleted,
         )
         endpoints = Endpoints(engine=self.engine, checks=checks, targets=self.scaler)
         self.scaler.hosting = endpoints
+        self._asynchronous = async_inference(
+            engine=self.engine,
+            access=access,
+            logs=logs,
+            account_id=account_id,
+            region=region,
+            seed=settings.seed,
+        )
+        self.engine.on_change_began = self._asynchronous.change_began
+        self.events = EventBus(
+            clock=self.clock,
+            record=self.record,
+            account_id=account_id,
+            region=region,
+            new_id=new_id,
+        )
+        self.engine.on_changed = Announcer(engine=self.engine, bus=self.events).endpoint_changed
         self._images = images
+        self.timekeeper = Timekeeper(clock=self.clock, tick=self.engine.tick)
         self._server = Server(self._application(endpoints), self.clock, settings.port)
 
     def _application(self, endpoints: Endpoints) -> CloudApplication:
@@ -111,10 +146,12 @@ class Cloud:
             scaler=self.scaler,
             images=self._images,
             faults=self.faults,
+            timekeeper=self.timekeeper,
             shutdown=self.shutdown,
         )
         return CloudApplication(
             invoker=self.engine.invoker,
+            async_invoker=self._asynchronous.api,
             control=control,
             hosting=HostingApi(endpoints=endpoints),
             scaling=ScalingApi(
@@ -138,12 +175,25 @@ class Cloud:
         """Begin to tick and to answer."""
         self.settings.directory.mkdir(parents=True, exist_ok=True)
         self.engine.start()
+        self._asynchronous.dispatcher.start()
         self._server.start()
         logger.info("rehearsal cloud started url=%s pid=%d", self.url, os.getpid())
 
     def stop(self) -> None:
         """Stop answering, end every instance, and leave no process behind."""
         self._server.stop()
+        self.engine.invoker.stop()
+        self._asynchronous.dispatcher.stop()
         self.engine.stop()
         self.engine.cloudwatch.close()
         self._runtime.close()
+
+
+def clock_of(settings: CloudSettings) -> Clock:
+    """Return the clock that a cloud's settings ask for."""
+    if settings.clock is ClockKind.SCALED:
+        return ScaledClock(settings.speed)
+    start = settings.start_time
+    # A manual clock starts on a minute, where periods and alarms begin.
+    now = time.time() // 60 * 60 if start is None else start
+    return ManualClock(now, speed=settings.speed)

@@ -1,19 +1,21 @@
-"""Launches one instance: image, artifact, container, pings - as SageMaker orders them."""
+"""Launches one instance: images, model data, containers, pings - as SageMaker orders them."""
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rehearsal.cloud.clock import Clock
-from rehearsal.cloud.errors import SetupError
-from rehearsal.cloud.fleets.artifacts import ArtifactCache
-from rehearsal.cloud.fleets.images import Image, ImageStore
-from rehearsal.cloud.fleets.instance import Instance, InstanceState
+from rehearsal.cloud.fleets.definition import PRIMARY, definitions_of, model_data_of
+from rehearsal.cloud.fleets.health import Ping, Unhealthy, ping, watch
+from rehearsal.cloud.fleets.instance import Container, Instance, InstanceState
+from rehearsal.cloud.fleets.model_api import ModelApi
+from rehearsal.cloud.fleets.multi_model import MultiModel
+from rehearsal.cloud.fleets.prepare import LaunchFailed, Prepared, Preparer
 from rehearsal.cloud.fleets.runtime import (
     ContainerNotStarted,
     ContainerRuntime,
@@ -21,21 +23,21 @@ from rehearsal.cloud.fleets.runtime import (
     RunningContainer,
 )
 from rehearsal.cloud.hosting import messages
-from rehearsal.cloud.runtime.connection import (
-    ConnectionPool,
-    InstanceTimeout,
-    InstanceUnreachable,
-)
+from rehearsal.cloud.runtime.connection import ConnectionPool
 from rehearsal.cloud.settings import (
     DEFAULT_STARTUP_SECONDS,
+    INVOCATION_TIMEOUT_WALL_SECONDS,
     MINIMUM_STARTUP_WALL_SECONDS,
     STOP_WALL_SECONDS,
 )
 
-PING_TIMEOUT_WALL_SECONDS = 2.0
-PING_INTERVAL_WALL_SECONDS = 0.05
+PING_PAUSE_WALL_SECONDS = 0.05
+# "Consistently 200": a server that flaps while it starts is not up yet. The number is assumed.
+GOOD_PINGS_IN_A_ROW = 2
 # A container that exits is started again; a crash loop shows itself within a few rounds.
 MAXIMUM_STARTS = 3
+# Between SIGTERM and SIGKILL. To end is real work and not sped up.
+STOP_GRACE_WALL_SECONDS = 30.0
 
 # What a launch that fails on purpose leaves as FailureReason.
 FAULT_TEXTS = {
@@ -44,174 +46,234 @@ FAULT_TEXTS = {
     "cannot-start": messages.CANNOT_START,
     "ping": messages.PING_FAILED,
 }
+# Seen in aws/amazon-sagemaker-examples#1072; a single container is "the primary container".
+PIPELINE_PING_FAILED = (
+    "The {hostname} for production variant {variant} did not pass the ping health check. Please "
+    "check CloudWatch logs for this endpoint."
+)
 
-LogSink = Callable[[Instance, str], None]
-
-
-class ModelAccess(Protocol):
-    """What the model's role lets an instance fetch."""
-
-    def pull_problem(self, role_arn: str, uri: str) -> str | None:
-        """Return the FailureReason when the role can't pull the image, else None."""
-
-    def may_download(self, role_arn: str, url: str) -> bool:
-        """Tell whether the role may read the object."""
-
-
-class LaunchFailed(Exception):
-    """The instance won't become healthy; the text is the endpoint's FailureReason."""
+# Takes log group, log stream and line.
+LogSink = Callable[[str, str, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launcher:
-    """What every launch uses."""
+    """What every launch uses.
+
+    Args:
+        grace_seconds: wall seconds between SIGTERM and SIGKILL
+    """
 
     clock: Clock
-    images: ImageStore
-    artifacts: ArtifactCache
+    preparer: Preparer
     runtime: ContainerRuntime
-    access: ModelAccess
     log: LogSink
+    grace_seconds: float = STOP_GRACE_WALL_SECONDS
 
     def launch(self, instance: Instance) -> None:
-        """Bring an instance up to its first good ping.
+        """Bring an instance up until all its containers answer their pings.
 
         Raises:
             LaunchFailed: with the text SageMaker would give
         """
+        self._fail_on_purpose(instance)
+        prepared = self.preparer.prepare(
+            instance,
+            speed=self.clock.speed,
+            log=lambda hostname, line: self.write(instance, hostname, line),
+        )
+        self._start_until_healthy(instance, prepared)
+
+    def watch(self, instance: Instance) -> Unhealthy | None:
+        """Ping a healthy instance until it has to be replaced or is stopped."""
+        return watch(instance, self.clock.speed)
+
+    def stop(self, instance: Instance, *, hurried: bool = False) -> None:
+        """Drain, end the containers, close the connections; returns when nothing is left of it.
+
+        Args:
+            hurried: whether the whole cloud ends, which waits for nobody's long request
+        """
+        instance.close_to_requests()
+        instance.drain(STOP_WALL_SECONDS if hurried else INVOCATION_TIMEOUT_WALL_SECONDS)
+        self.end_containers(instance, hurried=hurried)
+        shutil.rmtree(self.preparer.instance_directory(instance), ignore_errors=True)
+        instance.become(InstanceState.GONE, unless_stopping=False)
+
+    def end_containers(self, instance: Instance, *, hurried: bool = False) -> None:
+        """Send every container SIGTERM at once, and SIGKILL to what is left after the grace."""
+        grace = min(STOP_WALL_SECONDS, self.grace_seconds) if hurried else self.grace_seconds
+        threads = [
+            threading.Thread(target=container.end, args=(grace,), daemon=True)
+            for container in instance.containers
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def write(self, instance: Instance, hostname: str, line: str) -> None:
+        """Append a line to a container's log stream."""
         spec = instance.spec
-        container = container_of(spec.model)
-        self._fail_on_purpose(instance, container)
-        image = self.images.resolve(container.get("Image", ""))
-        if image is None:
-            raise LaunchFailed(messages.IMAGE_MISSING.format(variant=spec.variant_name))
-        url = artifact_url(container)
-        self._check_role(instance, container, url)
-        try:
-            model_directory = self.artifacts.directory_of(url)
-        except SetupError as err:
-            self.log(instance, f"model data: {err}")
-            raise LaunchFailed(messages.DOWNLOAD_FAILED.format(url=url)) from err
-        self._start_until_healthy(instance, image, model_directory, container)
+        self.log(spec.log_group, stream_of(instance, hostname), line)
 
-    def _check_role(self, instance: Instance, container: dict[str, Any], url: str | None) -> None:
-        """Look again at what CreateModel looked at: roles and policies change meanwhile."""
-        role = (instance.spec.model or {}).get("ExecutionRoleArn", "")
-        problem = self.access.pull_problem(role, container.get("Image", ""))
-        if problem is None and url is not None and not self.access.may_download(role, url):
-            problem = messages.DOWNLOAD_FAILED.format(url=url)
-        if problem is not None:
-            self.log(instance, problem)
-            raise LaunchFailed(problem)
+    # ---- starting
 
-    def _start_until_healthy(
-        self, instance: Instance, image: Image, model_directory: Path, container: dict[str, Any]
-    ) -> None:
+    def _start_until_healthy(self, instance: Instance, prepared: list[Prepared]) -> None:
         seconds = instance.spec.definition.get(
             "ContainerStartupHealthCheckTimeoutInSeconds", DEFAULT_STARTUP_SECONDS
         )
         wall_seconds = max(seconds / self.clock.speed, MINIMUM_STARTUP_WALL_SECONDS)
         deadline = time.monotonic() + wall_seconds
-        for _ in range(MAXIMUM_STARTS):
-            self._start(instance, image, model_directory, container)
-            if instance.launch_fault is not None:
-                self._hang(instance, seconds)
-                break
-            if self._is_healthy_before(deadline, instance):
-                return
+        for each in prepared:
+            # One by one, so that what a pipeline did start is ended when a later one can't.
+            instance.containers = (*instance.containers, self._start(instance, each))
+        if instance.launch_fault is not None:
+            self._hang(instance, seconds)
+            raise LaunchFailed(ping_failed(instance, instance.containers[0].hostname))
+        starts = [1] * len(prepared)
+        good = 0
+        while good < GOOD_PINGS_IN_A_ROW:
             if instance.stopping.is_set():
                 raise LaunchFailed("the instance was stopped while it started")
-            if time.monotonic() >= deadline:
-                break
-        raise LaunchFailed(messages.PING_FAILED.format(variant=instance.spec.variant_name))
+            results = [ping(container) for container in instance.containers]
+            good = good + 1 if self._all_good(instance, results) else 0
+            for position, result in enumerate(results):
+                late = time.monotonic() >= deadline
+                ended = result is Ping.EXITED
+                if (late and not good) or (ended and starts[position] >= MAXIMUM_STARTS):
+                    bad = instance.containers[_worst(results, position)]
+                    raise LaunchFailed(ping_failed(instance, bad.hostname))
+                if ended:
+                    starts[position] += 1
+                    self._start_again(instance, prepared, position)
+            instance.stopping.wait(PING_PAUSE_WALL_SECONDS)
 
-    def _fail_on_purpose(self, instance: Instance, container: dict[str, Any]) -> None:
-        """Fail a launch that a fault was taken for; a hang starts its container first."""
+    def _all_good(self, instance: Instance, results: list[Ping]) -> bool:
+        """Tell whether every container is up; a multi-model one must list its models, too."""
+        if any(result is not Ping.GOOD for result in results):
+            return False
+        for container in instance.containers:
+            if container.multi_model is not None and ModelApi(container.pool).names() is None:
+                return False
+        return True
+
+    def _start_again(self, instance: Instance, prepared: list[Prepared], position: int) -> None:
+        containers = list(instance.containers)
+        containers[position].pool.close()
+        containers[position] = self._start(instance, prepared[position])
+        instance.containers = tuple(containers)
+
+    def _start(self, instance: Instance, prepared: Prepared) -> Container:
+        spec, plan = instance.spec, prepared.plan
+        stem = f"{spec.endpoint_name}-{spec.variant_name}-{spec.instance_id}"
+        try:
+            running = self.runtime.start(
+                prepared.image,
+                name=stem if plan.hostname == PRIMARY else f"{stem}-{plan.hostname}",
+                environment=plan.environment,
+                model_directory=prepared.model_directory,
+                mounts=prepared.mounts,
+                network_isolation=bool((spec.model or {}).get("EnableNetworkIsolation", False)),
+            )
+        except ContainerNotStarted as err:
+            self.write(instance, plan.hostname, str(err))
+            text = (
+                messages.IMAGE_MISSING if isinstance(err, ImageMissing) else messages.CANNOT_START
+            )
+            raise LaunchFailed(text.format(variant=spec.variant_name)) from err
+        pool = ConnectionPool(running.port)
+        threading.Thread(
+            target=self._pump, args=(instance, plan.hostname, running), daemon=True
+        ).start()
+        return Container(
+            hostname=plan.hostname,
+            running=running,
+            pool=pool,
+            multi_model=self._multi_model(instance, prepared, running, pool),
+        )
+
+    def _multi_model(
+        self,
+        instance: Instance,
+        prepared: Prepared,
+        running: RunningContainer,
+        pool: ConnectionPool,
+    ) -> MultiModel | None:
+        plan = prepared.plan
+        if plan.model_prefix is None or prepared.models_directory is None:
+            return None
+        return MultiModel(
+            api=ModelApi(pool),
+            prefix_url=plan.model_prefix,
+            artifacts=self.preparer.artifacts,
+            directory=prepared.models_directory,
+            path_of=running.path_of,
+            log=lambda line: self.write(instance, plan.hostname, line),
+            caches_models=plan.caches_models,
+            download_wall_seconds=prepared.download_wall_seconds,
+        )
+
+    def _pump(self, instance: Instance, hostname: str, running: RunningContainer) -> None:
+        for line in running.lines():
+            self.write(instance, hostname, line)
+
+    # ---- failing on purpose
+
+    def _fail_on_purpose(self, instance: Instance) -> None:
+        """Fail a launch that a fault was taken for; a hang starts its containers first."""
         fault = instance.launch_fault
         if fault is None:
             return
-        self.log(instance, f"{fault.fault_id}: this launch fails on purpose, {fault.reason}")
+        text = f"{fault.fault_id}: this launch fails on purpose, {fault.reason}"
+        self.write(instance, PRIMARY, text)
         if fault.reason in FAULT_TEXTS:
-            text = FAULT_TEXTS[fault.reason]
-            variant = instance.spec.variant_name
-            raise LaunchFailed(text.format(variant=variant, url=artifact_url(container)))
+            spec = instance.spec
+            raise LaunchFailed(
+                FAULT_TEXTS[fault.reason].format(
+                    variant=spec.variant_name, url=_first_url(spec.model)
+                )
+            )
 
     def _hang(self, instance: Instance, seconds: float) -> None:
         """Wait as long as a health check without an answer may take, in rehearsal time."""
         instance.waits_until = self.clock.now() + seconds
         while self.clock.now() < instance.waits_until and not instance.stopping.is_set():
-            instance.stopping.wait(PING_INTERVAL_WALL_SECONDS)
+            instance.stopping.wait(PING_PAUSE_WALL_SECONDS)
         instance.waits_until = None
 
-    def _start(
-        self, instance: Instance, image: Image, model_directory: Path, container: dict[str, Any]
-    ) -> None:
-        spec = instance.spec
-        try:
-            running = self.runtime.start(
-                image,
-                name=f"{spec.endpoint_name}-{spec.variant_name}-{spec.instance_id}",
-                environment=container.get("Environment", {}),
-                model_directory=model_directory,
-                network_isolation=bool((spec.model or {}).get("EnableNetworkIsolation", False)),
-            )
-        except ContainerNotStarted as err:
-            self.log(instance, str(err))
-            text = (
-                messages.IMAGE_MISSING if isinstance(err, ImageMissing) else messages.CANNOT_START
-            )
-            raise LaunchFailed(text.format(variant=spec.variant_name)) from err
-        instance.running = running
-        instance.pool = ConnectionPool(running.port)
-        threading.Thread(target=self._pump, args=(instance, running), daemon=True).start()
 
-    def _is_healthy_before(self, deadline: float, instance: Instance) -> bool:
-        """Ping until 200; False when the container ends, the time is up or a stop is asked."""
-        running, pool = instance.running, instance.pool
-        assert running is not None
-        assert pool is not None
-        while time.monotonic() < deadline and not instance.stopping.is_set():
-            if running.exit_code() is not None:
-                return False
-            try:
-                if (
-                    pool.request("GET", "/ping", timeout_seconds=PING_TIMEOUT_WALL_SECONDS).status
-                    == 200
-                ):
-                    return True
-            except (InstanceUnreachable, InstanceTimeout):
-                pass
-            instance.stopping.wait(PING_INTERVAL_WALL_SECONDS)
-        return False
-
-    def _pump(self, instance: Instance, running: RunningContainer) -> None:
-        for line in running.lines():
-            self.log(instance, line)
+def ping_failed(instance: Instance, hostname: str) -> str:
+    """Return the FailureReason of a container that isn't healthy."""
+    variant = instance.spec.variant_name
+    if hostname == PRIMARY:
+        return messages.PING_FAILED.format(variant=variant)
+    return PIPELINE_PING_FAILED.format(hostname=hostname, variant=variant)
 
 
-def stop_instance(instance: Instance) -> None:
-    """Drain, end the container, close the connections; returns when nothing is left of it."""
-    instance.close_to_requests()
-    instance.drain(STOP_WALL_SECONDS)
-    if instance.running is not None:
-        instance.running.stop(STOP_WALL_SECONDS)
-    if instance.pool is not None:
-        instance.pool.close()
-    instance.become(InstanceState.GONE, unless_stopping=False)
+def stream_of(instance: Instance, hostname: str) -> str:
+    """Return a container's log stream; only a pipeline's has the container's name in it."""
+    stream = instance.spec.log_stream
+    if len(definitions_of(instance.spec.model)) < 2 or hostname == PRIMARY:
+        return stream
+    return f"{stream}/{hostname}"
 
 
-def container_of(model: Any) -> dict[str, Any]:
-    """Return the one container of a model; a model deleted meanwhile has none."""
-    if model is None:
-        return {}
-    if "PrimaryContainer" in model:
-        return dict(model["PrimaryContainer"])
-    return dict(next(iter(model.get("Containers", ())), {}))
-
-
-def artifact_url(container: dict[str, Any]) -> str | None:
+def artifact_url(container: Mapping[str, Any]) -> str | None:
     """Return where the container's model data lies, or None."""
-    url: str | None = container.get("ModelDataUrl")
-    if url is None:
-        url = container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
-    return url
+    if "ModelDataUrl" in container:
+        return str(container["ModelDataUrl"])
+    data = model_data_of(container)
+    return None if data is None else data.url
+
+
+def _first_url(model: Mapping[str, Any] | None) -> str | None:
+    definitions = definitions_of(model)
+    return artifact_url(definitions[0]) if definitions else None
+
+
+def _worst(results: list[Ping], position: int) -> int:
+    """Return which container a failed start is blamed on: one that ended, else the first bad."""
+    if results[position] is Ping.EXITED:
+        return position
+    return next((i for i, result in enumerate(results) if result is not Ping.GOOD), position)
