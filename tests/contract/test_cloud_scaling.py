@@ -102,25 +102,24 @@ def test_what_is_not_registered_is_not_found(user: CloudUser, endpoint: str) -> 
         scaling.put_scaling_policy(**a_policy(endpoint, 10))
 
 
-def test_what_is_not_rehearsed_of_scaling_is_refused_by_name(
-    user: CloudUser, endpoint: str
-) -> None:
+@pytest.mark.source("botocore PolicyType; issues quote the text on predefined metrics")
+def test_policies_sagemaker_has_not_are_refused(user: CloudUser, endpoint: str) -> None:
     scaling = user.client("application-autoscaling")
     scaling.register_scalable_target(**named(endpoint, MinCapacity=1, MaxCapacity=2))
-
-    with pytest.raises(ClientError, match="does not do PutScheduledAction"):
-        scaling.put_scheduled_action(
-            **named(endpoint, ScheduledActionName="s", Schedule="rate(1 day)")
-        )
-    with pytest.raises(ClientError, match="does not do StepScaling policies"):
-        scaling.put_scaling_policy(**{**a_policy(endpoint, 1), "PolicyType": "StepScaling"})
-    customized = a_policy(endpoint, 1)
-    customized["TargetTrackingScalingPolicyConfiguration"] = {
+    other = a_policy(endpoint, 1)
+    specification = {"PredefinedMetricType": "SageMakerVariantProvisionedConcurrencyUtilization"}
+    other["TargetTrackingScalingPolicyConfiguration"] = {
         "TargetValue": 1.0,
-        "CustomizedMetricSpecification": {"MetricName": "m", "Namespace": "n", "Statistic": "Sum"},
+        "PredefinedMetricSpecification": specification,
     }
-    with pytest.raises(ClientError, match="does not track customized metrics"):
-        scaling.put_scaling_policy(**customized)
+
+    with pytest.raises(ClientError, match="does not do PredictiveScaling policies"):
+        scaling.put_scaling_policy(**{**a_policy(endpoint, 1), "PolicyType": "PredictiveScaling"})
+    with pytest.raises(ClientError, match="only supports the following predefined metric types"):
+        scaling.put_scaling_policy(**other)
+    scaling.put_scaling_policy(**a_policy(endpoint, 1))
+    with pytest.raises(ClientError, match="Only one TargetTrackingScaling policy for a given"):
+        scaling.put_scaling_policy(**{**a_policy(endpoint, 2), "PolicyName": "twin"})
 
 
 @pytest.mark.source("AAS target tracking, alarms; DeregisterScalableTarget deletes policies")

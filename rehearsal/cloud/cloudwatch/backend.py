@@ -85,6 +85,16 @@ class RehearsedCloudWatch(CloudWatchBackend):
             alarm = self._registry.by_name.get(name)
             return dimensions_of(alarm) if alarm is not None else {}
 
+    def alarms_with_action(self, arn: str) -> list[str]:
+        """Return the alarms that have an action, by name."""
+        names = ("AlarmActions", "OKActions", "InsufficientDataActions")
+        with self.lock:
+            return sorted(
+                alarm.name
+                for alarm in self._registry.by_name.values()
+                if any(arn in alarm.members.get(name, ()) for name in names)
+            )
+
     def evaluate_alarms(self) -> list[Fired]:
         """Evaluate what is due; return the Auto Scaling actions to run now."""
         with self.lock:

@@ -1,22 +1,19 @@
-"""Scalable targets and policies as values, and what target tracking decides: pure.
+"""Scalable targets, policies and what a policy remembers, as values.
 
-Source: Application Auto Scaling User Guide, target tracking scaling policies, read 2026. The size
-of a scale-in step is not stated; the rehearsal goes to what the metric would need, at most half
-of the fleet away at once (assumed).
+Source: botocore application-autoscaling 2016-02-06.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+COUNT_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+CONCURRENCY_DIMENSION = "sagemaker:variant:DesiredProvisionedConcurrency"
 DEFAULT_COOLDOWN_SECONDS = 300
-LOW_FRACTION = 0.9
-HIGH_PERIODS = 3
-LOW_PERIODS = 15
-PERIOD_SECONDS = 60
+TARGET_TRACKING = "TargetTrackingScaling"
+STEP_SCALING = "StepScaling"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +36,19 @@ class ScalableTarget:
     def variant_name(self) -> str:
         return self.resource_id.split("/")[3]
 
+    @property
+    def dimensions(self) -> dict[str, str]:
+        """The CloudWatch dimensions of the variant's metrics."""
+        return {"EndpointName": self.endpoint_name, "VariantName": self.variant_name}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScalingPolicy:
-    """One policy of a target, with the alarms it owns."""
+    """One policy of a target; target tracking owns two alarms, step scaling none.
+
+    Args:
+        configuration: the configuration of its type, as it was sent
+    """
 
     name: str
     resource_id: str
@@ -51,62 +57,43 @@ class ScalingPolicy:
     arn: str
     configuration: Mapping[str, Any]
     creation_time: float
-    alarm_high: str
-    alarm_low: str
+    alarm_high: str = ""
+    alarm_low: str = ""
+
+    @property
+    def is_tracking(self) -> bool:
+        return self.policy_type == TARGET_TRACKING
 
     @property
     def target_value(self) -> float:
         return float(self.configuration["TargetValue"])
 
+    @property
+    def may_scale_in(self) -> bool:
+        return not self.configuration.get("DisableScaleIn")
+
     def cooldown_seconds(self, *, out: bool) -> int:
         """Return the cooldown of a direction; SageMaker variants have 300 s unless told."""
-        name = "ScaleOutCooldown" if out else "ScaleInCooldown"
+        tracking = "ScaleOutCooldown" if out else "ScaleInCooldown"
+        name = tracking if self.is_tracking else "Cooldown"
         return int(self.configuration.get(name, DEFAULT_COOLDOWN_SECONDS))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Activity:
-    """What one policy's alarms and the last scaling say at this moment.
+class Memory:
+    """What a policy did last, as far as cooldowns ask.
 
     Args:
-        metric: the tracked metric's latest value per instance, None without data
-        last_out: rehearsal time of the last scale out, or None
-        last_in: rehearsal time of the last scale in, or None
+        out_at: rehearsal time its last scale out was fulfilled, or None
+        out_base: the capacity before that scale out
+        in_at: rehearsal time its last scale in was fulfilled, or None
     """
 
-    now: float
-    current: int
-    metric: float | None
-    is_high: bool
-    is_low: bool
-    last_out: float | None = None
-    last_in: float | None = None
-
-
-def desired_count(target: ScalableTarget, policy: ScalingPolicy, seen: Activity) -> int:
-    """Return the count the policy wants now; the current one when it wants no change."""
-    if seen.metric is None:
-        return seen.current
-    needed = max(1, math.ceil(seen.current * seen.metric / policy.target_value))
-    if seen.is_high and not target.suspended.get("DynamicScalingOutSuspended"):
-        wanted = min(target.max_capacity, max(seen.current, needed))
-        cooling = _within(seen.last_out, seen.now, policy.cooldown_seconds(out=True))
-        return seen.current if cooling else wanted
-    if seen.is_low and not target.suspended.get("DynamicScalingInSuspended"):
-        if policy.configuration.get("DisableScaleIn"):
-            return seen.current
-        cooldown = policy.cooldown_seconds(out=False)
-        if _within(seen.last_in, seen.now, cooldown) or _within(seen.last_out, seen.now, cooldown):
-            return seen.current
-        wanted = max(needed, math.ceil(seen.current / 2), target.min_capacity)
-        return min(seen.current, wanted)
-    return seen.current
+    out_at: float | None = None
+    out_base: int = 0
+    in_at: float | None = None
 
 
 def within_bounds(target: ScalableTarget, current: int) -> int:
-    """Return the count brought into the target's bounds."""
+    """Return the capacity brought into the target's bounds."""
     return min(max(current, target.min_capacity), target.max_capacity)
-
-
-def _within(moment: float | None, now: float, seconds: float) -> bool:
-    return moment is not None and now - moment < seconds
