@@ -10,14 +10,16 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from automation import rehearsal_faults
 from rehearsal import session as sessions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,11 +27,20 @@ DIRECTORY_VARIABLE = "GREENLIGHT_REHEARSAL"
 DEFAULT_SPEED = 30.0
 # The names a shell needs; everything else of the environment stays as it is.
 OWN_PREFIXES = ("PULUMI_", "AWS_", "GREENLIGHT_")
+# Hours of a manual clock are lived through second by second.
+CLOCK_ANSWER_SECONDS = 3_600.0
+# A large build context is copied and hashed first.
+IMAGE_ANSWER_SECONDS = 600.0
 
 app = typer.Typer(
     help="A cloud on this machine: start it, run commands in it, stop it.", no_args_is_help=True
 )
 console = Console(highlight=False)
+image_app = typer.Typer(help="The images instances can be made of.", no_args_is_help=True)
+clock_app = typer.Typer(help="The clock of a rehearsal with --clock manual.", no_args_is_help=True)
+app.add_typer(rehearsal_faults.app, name="fault")
+app.add_typer(image_app, name="image")
+app.add_typer(clock_app, name="clock")
 
 DirectoryOption = Annotated[
     Path | None,
@@ -44,6 +55,18 @@ SpeedOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option("--seed", help="Seed of every random choice in the cloud.")
 ]
+ClockOption = Annotated[
+    sessions.Clock,
+    typer.Option("--clock", help="manual: time stands still until `clock advance` moves it."),
+]
+RuntimeOption = Annotated[
+    sessions.Runtime,
+    typer.Option("--runtime", help="What an instance is: a process, or a Docker container."),
+]
+MaximumOption = Annotated[
+    int | None,
+    typer.Option("--maximum-instances", help="Instances at once; beyond it AWS has no capacity."),
+]
 
 
 def directory_of(given: Path | None) -> Path:
@@ -56,16 +79,25 @@ def directory_of(given: Path | None) -> Path:
 
 @app.command()
 def start(
-    directory: DirectoryOption = None, speed: SpeedOption = DEFAULT_SPEED, seed: SeedOption = 1
+    directory: DirectoryOption = None,
+    speed: SpeedOption = DEFAULT_SPEED,
+    seed: SeedOption = 1,
+    clock: ClockOption = sessions.Clock.SCALED,
+    runtime: RuntimeOption = sessions.Runtime.PROCESS,
+    maximum_instances: MaximumOption = None,
 ) -> None:
     """Start the rehearsal cloud and the provider stand-ins."""
     with _errors():
+        options = sessions.CloudOptions(
+            clock=clock, runtime=runtime, maximum_instances=maximum_instances
+        )
         session = sessions.start(
             directory_of(directory),
             root=ROOT,
             engine=sessions.choose_engine(os.environ),
             speed=speed,
             seed=seed,
+            options=options,
         )
     _print_session(session)
     console.print(
@@ -134,6 +166,30 @@ def record(directory: DirectoryOption = None) -> None:
     typer.echo(json.dumps(sessions.ask(session, "record"), indent=2))
 
 
+@image_app.command("add")
+def add_image(
+    uri: Annotated[str, typer.Argument(help="As in ECR: <account>.dkr.ecr.<region>...:<tag>.")],
+    context: Annotated[Path, typer.Argument(help="The build context, with its Dockerfile.")],
+    directory: DirectoryOption = None,
+) -> None:
+    """Make an image of a build context known, in place of `docker build` and `docker push`."""
+    members = {"image_uri": uri, "context": str(context.resolve())}
+    digest = tell_cloud(directory, "POST", "images", members, seconds=IMAGE_ANSWER_SECONDS)
+    console.print(f"{uri} is known as {digest['digest']}", soft_wrap=True)
+
+
+@clock_app.command()
+def advance(
+    seconds: Annotated[float, typer.Argument(min=0, help="Rehearsal seconds to live through.")],
+    directory: DirectoryOption = None,
+) -> None:
+    """Move a manual clock forward; what falls due on the way has happened when this returns."""
+    members = {"advance_seconds": seconds}
+    moved = tell_cloud(directory, "POST", "clock", members, seconds=CLOCK_ANSWER_SECONDS)
+    now = datetime.fromtimestamp(moved["now"], UTC)
+    console.print(f"it is {now:%Y-%m-%d %H:%M:%S} UTC in the rehearsal")
+
+
 @app.command()
 def report(
     directory: DirectoryOption = None,
@@ -168,6 +224,20 @@ def demo(
             ROOT, directory.resolve(), speed=speed, seed=seed, report=output, console=console
         )
     raise typer.Exit(code)
+
+
+def tell_cloud(
+    directory: Path | None,
+    method: str,
+    what: str,
+    members: Mapping[str, Any] | None = None,
+    *,
+    seconds: float = sessions.ANSWER_SECONDS,
+) -> dict[str, Any]:
+    """Tell the running rehearsal's cloud something; a refusal ends the command."""
+    with _errors():
+        session = sessions.current(directory_of(directory))
+        return sessions.tell(session, method, what, members, seconds=seconds)
 
 
 @contextlib.contextmanager
