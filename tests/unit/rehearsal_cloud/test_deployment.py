@@ -3,127 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rehearsal.cloud.clock import ManualClock
-from rehearsal.cloud.hosting.deployment import advance, begin
-from rehearsal.cloud.hosting.rollout import (
-    Bake,
-    Policy,
-    plan_create,
-    plan_delete,
-    plan_scale,
-    plan_update,
-)
-from rehearsal.cloud.hosting.state import (
-    Deployment,
-    Endpoint,
-    Fleet,
-    FleetView,
-    Kind,
-    Observation,
-    Status,
-    Variant,
-)
-
-NAME = "main"
-SIZE = {"Type": "INSTANCE_COUNT", "Value": 1}
-
-
-def a_fleet(fleet_id: str, count: int, *, target: int = 0) -> Fleet:
-    variant = Variant(
-        name=NAME,
-        desired_count=count,
-        target_count=target,
-        desired_weight=1.0,
-        current_weight=1.0,
-    )
-    return Fleet(fleet_id=fleet_id, config_name=f"config-{fleet_id}", variants=(variant,))
-
-
-class World:
-    """An endpoint whose fleets follow their targets at once, unless told to fail."""
-
-    def __init__(self, *, live: int | None = 2) -> None:
-        self.clock = ManualClock()
-        self.alarms: frozenset[str] = frozenset()
-        self.failures: dict[str, str] = {}
-        self.stuck: set[str] = set()
-        self.seen: list[Endpoint] = []
-        self.existing = {"blue": live} if live is not None else {}
-        now = self.clock.now()
-        self.endpoint = Endpoint(
-            name="e",
-            arn="arn",
-            status=Status.IN_SERVICE if live is not None else Status.CREATING,
-            config_name="config-blue",
-            creation_time=now,
-            last_modified_time=now,
-            live=a_fleet("blue", live, target=live) if live is not None else None,
-        )
-
-    def create(self, count: int) -> None:
-        self._begin(Kind.CREATE, plan_create({NAME: count}), a_fleet("green", count))
-
-    def update(self, count: int, policy: Policy, config: dict[str, Any] | None = None) -> None:
-        assert self.endpoint.live is not None
-        steps = plan_update(policy, self.endpoint.live.desired_counts, {NAME: count})
-        self._begin(
-            Kind.UPDATE,
-            steps,
-            a_fleet("green", count),
-            alarm_names=policy.alarm_names,
-            timeout_seconds=policy.maximum_execution_timeout_seconds,
-            deployment_config=config,
-        )
-
-    def scale(self, count: int) -> None:
-        live = self.endpoint.live
-        assert live is not None
-        wanted = replace(
-            live, variants=(replace(live.variants[0], desired_count=count, desired_weight=3.0),)
-        )
-        self.endpoint = replace(self.endpoint, live=wanted)
-        self._begin(Kind.SCALE, plan_scale({NAME: 2}, {NAME: count}), None, previous=live)
-
-    def delete(self) -> None:
-        self._begin(Kind.DELETE, plan_delete({NAME: 2}), None)
-
-    def look(self, seconds: float = 0.0) -> Endpoint:
-        """Let time pass, let the fleets follow, advance until nothing moves."""
-        self.clock.advance(seconds)
-        for _ in range(20):
-            after = advance(self.endpoint, self._observation())
-            if after is self.endpoint:
-                return after
-            self.endpoint = after
-            self.seen.append(after)
-        raise AssertionError("the endpoint never comes to rest")
-
-    def _observation(self) -> Observation:
-        fleets = {}
-        for fleet in (self.endpoint.live, self.endpoint.pending):
-            if fleet is None:
-                continue
-            failure = self.failures.get(fleet.fleet_id)
-            wanted = fleet.target_counts[NAME]
-            if failure is not None or fleet.fleet_id in self.stuck:
-                # What is there stays and can shrink; nothing new comes up.
-                wanted = min(wanted, self.existing.get(fleet.fleet_id, 0))
-            self.existing[fleet.fleet_id] = wanted
-            counts = {NAME: wanted}
-            fleets[fleet.fleet_id] = FleetView(healthy=counts, existing=counts, failure=failure)
-        return Observation(now=self.clock.now(), fleets=fleets, alarms_in_alarm=self.alarms)
-
-    def _begin(self, kind: Kind, steps: Any, pending: Fleet | None, **more: Any) -> None:
-        now = self.clock.now()
-        deployment = Deployment(kind=kind, steps=steps, started_at=now, step_started_at=now, **more)
-        self.endpoint = begin(self.endpoint, deployment, pending=pending)
-
+from rehearsal.cloud.hosting.deployment import polled
+from rehearsal.cloud.hosting.rollout import Bake, Policy
+from rehearsal.cloud.hosting.state import PlannedRollback, Status
+from tests.support.endpoint_world import NAME, SIZE, World
 
 CANARY = Policy(
     mode="CANARY",
@@ -340,6 +228,73 @@ def test_a_delete_ends_absent() -> None:
     assert world.endpoint.status is Status.DELETING
 
     assert world.look().status is Status.ABSENT
+
+
+@pytest.mark.source("provider PR 49020: an update that comes back may show RollingBack, or not")
+@pytest.mark.parametrize("polls", [0, 1, 3])
+def test_an_update_can_come_back_in_silence_and_show_rolling_back_to_so_many_polls(
+    polls: int,
+) -> None:
+    world = World()
+    world.stuck.add("green")
+
+    world.update(2, CANARY, rollback=PlannedRollback(rolling_back_polls=polls))
+    launching = world.look()
+    world.stuck.clear()
+    world.look()
+    shown = 0
+    while world.endpoint.status is Status.ROLLING_BACK:
+        world.endpoint = polled(world.endpoint)
+        shown += 1
+        world.look()
+    endpoint = world.endpoint
+
+    assert launching.status is Status.UPDATING
+    assert shown == polls
+    assert (endpoint.status, endpoint.config_name) == (Status.IN_SERVICE, "config-blue")
+    assert endpoint.failure_reason is None
+    assert all(seen.green_shares in ({}, {NAME: 0.0}) for seen in world.seen)
+
+
+def test_a_planned_rollback_may_leave_a_reason() -> None:
+    world = World()
+
+    world.update(2, CANARY, rollback=PlannedRollback(failure_reason="on purpose"))
+
+    assert world.look().failure_reason == "on purpose"
+
+
+def test_a_look_at_any_other_endpoint_changes_nothing() -> None:
+    endpoint = World().endpoint
+
+    assert polled(endpoint) is endpoint
+
+
+@pytest.mark.source("botocore EndpointStatus SystemUpdating: no change a customer sees")
+def test_a_patch_shows_system_updating_and_changes_nothing_else() -> None:
+    world = World()
+    before = world.endpoint
+
+    world.patch(600)
+    world.look()
+    during = world.look(599)
+    after = world.look(1)
+
+    assert during.status is Status.SYSTEM_UPDATING
+    assert after == before
+
+
+def test_a_role_that_cannot_be_assumed_fails_before_anything_is_launched() -> None:
+    world = World(live=None)
+    world.create(1)
+    assert world.endpoint.pending is not None
+    refused = replace(world.endpoint.pending, refusal="Could not assume role")
+    world.endpoint = replace(world.endpoint, pending=refused)
+
+    endpoint = world.look()
+
+    assert endpoint.status is Status.FAILED
+    assert endpoint.failure_reason == "Could not assume role"
 
 
 @given(
