@@ -82,6 +82,10 @@ class Objects:
         made = s3.put_object(bucket, key, data, encryption=encryption, kms_key_id=kms_key_id)
         made.set_metadata({"Content-Type": content_type})
 
+    def put_captured(self, bucket: str, key: str, data: bytes, kms_key_id: str | None) -> None:
+        """Put a file of data capture, which is JSON lines."""
+        self.write(bucket, key, data, content_type="application/json", kms_key_id=kms_key_id)
+
 
 class InstanceLogs:
     """Instances' output, in CloudWatch Logs groups and in files."""
