@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.faults.throttling import throttled
 from rehearsal.cloud.hosting.api import CONTENT_TYPE, HostingApi
 from rehearsal.cloud.http import Request, Response
+from rehearsal.cloud.ids import request_id
 from rehearsal.cloud.runtime.invoke import INVOCATIONS_PATH, Invoker
 from rehearsal.cloud.runtime.stream import STREAM_PATH, invoke_with_response_stream
 from rehearsal.cloud.scaling.api import ScalingApi
@@ -95,7 +95,7 @@ def error_response(error: ApiError) -> Response:
         headers=(
             ("Content-Type", CONTENT_TYPE),
             ("x-amzn-ErrorType", error.code),
-            ("x-amzn-RequestId", str(uuid.uuid4())),
+            ("x-amzn-RequestId", request_id()),
         ),
         body=json.dumps(body).encode(),
     )

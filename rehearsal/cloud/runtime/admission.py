@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.fleets.instance import Instance
 from rehearsal.cloud.http import Request
+from rehearsal.cloud.ids import request_id as new_request_id
 from rehearsal.cloud.runtime.failure import Failures, check_container, check_kind, refusal
 from rehearsal.cloud.runtime.headers import (
     NEW_SESSION,
@@ -71,7 +71,7 @@ class Admission:
             ApiError: ValidationError, or ServiceUnavailable without an instance in service
         """
         began = time.perf_counter()
-        request_id = str(uuid.uuid4())
+        request_id = new_request_id()
         headers = request.headers
         route = self.routes.get(endpoint_name)
         if route is None:

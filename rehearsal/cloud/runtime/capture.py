@@ -12,7 +12,6 @@ import json
 import logging
 import random
 import threading
-import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any
 
 from rehearsal.cloud.clock import datetime_from_epoch
 from rehearsal.cloud.errors import CloudError
+from rehearsal.cloud.ids import new_id
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ class Capturer:
             captures = list(group)
             lines = [line_from_capture(capture, settings) for capture in captures]
             body = ("\n".join(lines) + "\n").encode()
-            name = file_name(datetime_from_epoch(captures[0].time), str(uuid.uuid4()))
+            name = file_name(datetime_from_epoch(captures[0].time), new_id())
             parts = (settings.prefix, self._folder, hour, name)
             try:
                 path = "/".join(part for part in parts if part)

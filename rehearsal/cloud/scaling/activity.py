@@ -6,13 +6,13 @@ Source: Application Auto Scaling User Guide, "Scaling activities"; SageMaker Dev
 
 from __future__ import annotations
 
-import uuid
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.cloud.errors import ApiError
+from rehearsal.cloud.ids import new_id, request_id
 
 KEPT_SECONDS = 6 * 7 * 86_400
 MAXIMUM_ACTIVITIES = 10_000
@@ -44,7 +44,7 @@ class Activity:
     message: str = ""
     end_time: float | None = None
     not_scaled: Mapping[str, Any] | None = None
-    activity_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    activity_id: str = field(default_factory=new_id)
 
     @property
     def is_open(self) -> bool:
@@ -133,5 +133,5 @@ def failed(activity: Activity, error: ApiError) -> str:
     """Return the message of an activity that SageMaker refused."""
     return (
         f"Failed to set {wanted(activity)}. Reason: {error.message} (Service: AmazonSageMaker; "
-        f"Status Code: {error.status}; Error Code: {error.code}; Request ID: {uuid.uuid4()})."
+        f"Status Code: {error.status}; Error Code: {error.code}; Request ID: {request_id()})."
     )

@@ -7,7 +7,6 @@ namespaces than sagemaker go to moto.
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from rehearsal.cloud.errors import validation_exception
 from rehearsal.cloud.hosting.api import json_response
 from rehearsal.cloud.http import Request, Response
+from rehearsal.cloud.ids import new_id
 from rehearsal.cloud.scaling import checks
 from rehearsal.cloud.scaling.listing import page, tag_problem
 from rehearsal.cloud.scaling.scaler import Key, Scaler, policies_of
@@ -108,7 +108,7 @@ class ScalingApi:
         return {"ScalableTargetARN": target.arn}
 
     def _target_arn(self) -> str:
-        number = uuid.uuid4().hex
+        number = new_id().replace("-", "")
         return f"arn:aws:{SERVICE}:{self.region}:{self.account_id}:scalable-target/{number}"
 
     def _deregister(self, asked: Asked) -> dict[str, Any]:
@@ -164,11 +164,11 @@ class ScalingApi:
             arn=known.arn if known is not None else self._arn(key, "scalingPolicy", name),
             configuration=configuration,
             creation_time=known.creation_time if known else self.scaler.now(),
-            alarm_high=known.alarm_high if known else f"{stem}High-{uuid.uuid4()}",
-            alarm_low=known.alarm_low if known else f"{stem}Low-{uuid.uuid4()}",
+            alarm_high=known.alarm_high if known else f"{stem}High-{new_id()}",
+            alarm_low=known.alarm_low if known else f"{stem}Low-{new_id()}",
         )
         if policy.is_tracking:
-            action = f"{policy.arn}:createdBy/{uuid.uuid4()}"
+            action = f"{policy.arn}:createdBy/{new_id()}"
             alarms = alarms_of(self.scaler.targets[key], policy, action)
             for alarm_name, members in alarms.items():
                 self.scaler.endpoints.engine.cloudwatch.put_alarm(alarm_name, members)
@@ -292,7 +292,7 @@ class ScalingApi:
         """Return the ARN of a scalingPolicy or a scheduledAction."""
         named = "policyName" if kind == "scalingPolicy" else "scheduledActionName"
         return (
-            f"arn:aws:autoscaling:{self.region}:{self.account_id}:{kind}:{uuid.uuid4()}:resource/"
+            f"arn:aws:autoscaling:{self.region}:{self.account_id}:{kind}:{new_id()}:resource/"
             f"sagemaker/{key[0]}:{named}/{name}"
         )
 
