@@ -30,6 +30,10 @@ MANIFEST_UNSUPPORTED = (
     "media type is used for specified image."
 )
 PULL_REFUSED = "The role '{role}' does not have BatchGetImage permission for the image: '{image}'."
+# Seen in aws/sagemaker-tensorflow-serving-container#156, sagemaker-pytorch-training-toolkit#140.
+LABELS_MISSING = "Your Ecr Image {image} does not contain required {labels} Docker label(s)."
+MULTI_MODEL_LABEL = "com.amazonaws.sagemaker.capabilities.multi-models"
+PORT_LABEL = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
 MODEL_DATA_REFUSED = (
     'Could not access model data at {url}. Please ensure that the role "{role}" exists and that '
     'its trust relationship policy allows the action "sts:AssumeRole" for the service principal '
@@ -95,6 +99,19 @@ class ServiceChecks:
                 media_type=stored.image_manifest_media_type, image=uri
             )
         return None
+
+    def label_problem(self, container: Mapping[str, Any], *, in_pipeline: bool) -> str | None:
+        """Say which labels an image lacks for what its model wants of it."""
+        wanted = [MULTI_MODEL_LABEL] if container.get("Mode") == "MultiModel" else []
+        wanted += [PORT_LABEL] if in_pipeline else []
+        image = self.images.resolve(container.get("Image", ""))
+        if image is None or not wanted:
+            return None
+        labels = dict(image.plan.labels)
+        missing = [f"{name}=true" for name in wanted if labels.get(name, "").lower() != "true"]
+        if not missing:
+            return None
+        return LABELS_MISSING.format(image=container["Image"], labels=", ".join(missing))
 
     def data_problem(self, role_arn: str, url: str, *, is_prefix: bool) -> str | None:
         """Say why CreateModel refuses a container's model data.

@@ -98,8 +98,11 @@ class HostingApi:
         if role is None:
             raise validation_exception("ExecutionRoleArn must be specified for a hosted model.")
         self._check_role(role)
-        for container in containers_of(asked):
+        containers = containers_of(asked)
+        for container in containers:
             self._check_container(container, role)
+            in_pipeline = len(containers) > 1
+            _refuse(self.endpoints.checks.label_problem(container, in_pipeline=in_pipeline))
         entry = self._create(MODEL, name, asked)
         return {"ModelArn": entry.arn}
 

@@ -17,6 +17,9 @@ class Checks(Protocol):
     def image_problem(self, role_arn: str, container: Mapping[str, Any]) -> str | None:
         """Say why CreateModel refuses a container's image."""
 
+    def label_problem(self, container: Mapping[str, Any], *, in_pipeline: bool) -> str | None:
+        """Say which labels an image lacks for what its model wants of it."""
+
     def data_problem(self, role_arn: str, url: str, *, is_prefix: bool) -> str | None:
         """Say why CreateModel refuses a container's model data."""
 

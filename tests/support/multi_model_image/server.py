@@ -15,6 +15,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -95,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
         print(f"unload {self.path}: {found}")
         self._answer(404 if found is None else 200, {})
 
-    def _answer(self, status: int, members: dict[str, object]) -> None:
+    def _answer(self, status: int, members: Mapping[str, object]) -> None:
         data = json.dumps(members).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
