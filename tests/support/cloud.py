@@ -233,11 +233,9 @@ def gzip_tar(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def start_cloud(directory: Path, *, speed: float, maximum_instances: int = 24) -> CloudUser:
+def start_cloud(directory: Path, **settings: Any) -> CloudUser:
     """Start a cloud in this process."""
-    cloud = Cloud(
-        CloudSettings(directory=directory, speed=speed, maximum_instances=maximum_instances)
-    )
+    cloud = Cloud(CloudSettings(directory=directory, **settings))
     cloud.start()
     return CloudUser(cloud)
 

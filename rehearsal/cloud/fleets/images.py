@@ -9,18 +9,24 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rehearsal.cloud.errors import SetupError
-from rehearsal.cloud.fleets.dockerfile import Copy, ImagePlan, plan_from_dockerfile
+from rehearsal.cloud.fleets.dockerfile import (
+    NO_ARGUMENTS,
+    Copy,
+    ImagePlan,
+    plan_from_dockerfile,
+)
 
 MAXIMUM_CONTEXT_BYTES = 256 * 1024 * 1024
 SKIPPED_NAMES = frozenset({".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache"})
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
+LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 ECR_URI = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
     r"(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
@@ -41,11 +47,18 @@ class ImageReference:
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """An image laid out on disk: `root` holds what its COPY instructions put there."""
+    """An image that can be started.
+
+    Args:
+        digest: ECR's
+        root: holds what its COPY instructions put there, for a process
+        engine_id: what the local Docker engine calls it, for a container
+    """
 
     digest: str
     root: Path
     plan: ImagePlan
+    engine_id: str = ""
 
 
 def reference_from_uri(uri: str) -> ImageReference | None:
@@ -63,8 +76,35 @@ def reference_from_uri(uri: str) -> ImageReference | None:
     )
 
 
-class ImageStore:
-    """Images by digest; ECR (moto's) says which tag means which digest."""
+class ImageStore(Protocol):
+    """The images of one rehearsal, by URI."""
+
+    def add(
+        self,
+        uri: str,
+        context: Path,
+        *,
+        dockerfile: Path | None = None,
+        arguments: Mapping[str, str] = NO_ARGUMENTS,
+        target: str | None = None,
+    ) -> str:
+        """Make an image of a build context known under a URI; return its digest.
+
+        Args:
+            dockerfile: left out, the context's own
+            arguments: as `docker build --build-arg`
+            target: the stage to stop at; left out, the last
+
+        Raises:
+            SetupError: no ECR URI, no such repository, or a context that can't be built
+        """
+
+    def resolve(self, uri: str) -> Image | None:
+        """Return the image a URI means now, or None when ECR or the rehearsal lacks it."""
+
+
+class LaidOutImages:
+    """Images for processes, by digest; ECR (moto's) says which tag means which digest."""
 
     def __init__(self, directory: Path, registry: Any) -> None:
         self._directory = directory
@@ -72,27 +112,24 @@ class ImageStore:
         self._lock = threading.Lock()
         self._images: dict[str, Image] = {}
 
-    def add(self, uri: str, context: Path) -> str:
-        """Make an image of a build context known under a URI; return its digest.
-
-        Raises:
-            SetupError: no ECR URI, no such repository, or a context that can't be laid out
-        """
-        reference = reference_from_uri(uri)
-        if reference is None or reference.tag is None:
-            raise SetupError(
-                f"image_uri {uri!r} is not <account>.dkr.ecr.<region>.amazonaws.com/<repo>:<tag>"
-            )
-        if reference.repository not in self._registry.repositories:
-            raise SetupError(
-                f"repository {reference.repository!r} of image_uri {uri!r} does not exist in ECR; "
-                "create it first"
-            )
-        dockerfile = context / "Dockerfile"
-        if not dockerfile.is_file():
-            raise SetupError(f"context {str(context)!r} holds no Dockerfile")
-        plan = plan_from_dockerfile(dockerfile.read_text(encoding="utf-8"))
-        manifest = manifest_from_context(context)
+    def add(
+        self,
+        uri: str,
+        context: Path,
+        *,
+        dockerfile: Path | None = None,
+        arguments: Mapping[str, str] = NO_ARGUMENTS,
+        target: str | None = None,
+    ) -> str:
+        reference = check_target(uri, self._registry)
+        path = context / "Dockerfile" if dockerfile is None else dockerfile
+        if not path.is_file():
+            given = "" if dockerfile is None else f" at {str(dockerfile)!r}"
+            raise SetupError(f"context {str(context)!r} holds no Dockerfile{given}")
+        text = path.read_text(encoding="utf-8")
+        plan = plan_from_dockerfile(text, arguments=arguments, target=target)
+        # The plan says what else than the context's files makes the image.
+        manifest = manifest_from_context(context, repr(plan))
         digest = "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
         with self._lock:
             if digest not in self._images:
@@ -102,7 +139,6 @@ class ImageStore:
         return digest
 
     def resolve(self, uri: str) -> Image | None:
-        """Return the image a URI means now, or None when ECR or the rehearsal lacks it."""
         reference = reference_from_uri(uri)
         if reference is None:
             return None
@@ -116,16 +152,35 @@ class ImageStore:
                 return self._images.get(digest)
         return None
 
-    def _tag(self, repository: str, tag: str, manifest: str, digest: str) -> None:
+    def _tag(self, repository: str, tag: str | None, manifest: str, digest: str) -> None:
         for stored in self._registry.repositories[repository].images:
             if stored.get_image_digest() == digest and tag in stored.image_tags:
                 return
         self._registry.put_image(repository, manifest, tag, MANIFEST_TYPE, digest)
 
 
-def manifest_from_context(context: Path) -> str:
-    """Return an image manifest whose digests come from the context's files alone."""
-    content = hashlib.sha256()
+def check_target(uri: str, registry: Any) -> ImageReference:
+    """Return what an image is to be tagged with.
+
+    Raises:
+        SetupError: no ECR URI with a tag, or no such repository
+    """
+    reference = reference_from_uri(uri)
+    if reference is None or reference.tag is None:
+        raise SetupError(
+            f"image_uri {uri!r} is not <account>.dkr.ecr.<region>.amazonaws.com/<repo>:<tag>"
+        )
+    if reference.repository not in registry.repositories:
+        raise SetupError(
+            f"repository {reference.repository!r} of image_uri {uri!r} does not exist in ECR; "
+            "create it first"
+        )
+    return reference
+
+
+def manifest_from_context(context: Path, instructions: str) -> str:
+    """Return an image manifest whose digests come from files and instructions alone."""
+    content = hashlib.sha256(instructions.encode())
     total = 0
     for path in context_files(context):
         data = path.read_bytes()
@@ -138,12 +193,11 @@ def manifest_from_context(context: Path) -> str:
         content.update(f"{path.relative_to(context)}\0{len(data)}\0".encode())
         content.update(data)
     digest = f"sha256:{content.hexdigest()}"
-    layer = {"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip"}
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
         "config": {"mediaType": CONFIG_TYPE, "size": total, "digest": digest},
-        "layers": [{**layer, "size": total, "digest": digest}],
+        "layers": [{"mediaType": LAYER_TYPE, "size": total, "digest": digest}],
     }
     return json.dumps(manifest, separators=(",", ":"))
 

@@ -45,7 +45,7 @@ class RunningContainer(Protocol):
         """Send SIGTERM, after the grace SIGKILL; return when nothing is left of it."""
 
     def lines(self) -> Iterator[str]:
-        """Yield its output line by line until it ends; read it once."""
+        """Yield its output line by line until it ends; what was read is gone."""
 
     def path_of(self, path: Path) -> str:
         """Return how the container names a file of this machine that it was given."""
@@ -106,6 +106,8 @@ class RunningProcess:
 
     def lines(self) -> Iterator[str]:
         assert self._process.stdout is not None
+        if self._process.stdout.closed:
+            return
         with self._process.stdout:
             for line in self._process.stdout:
                 yield line.decode("utf-8", "replace").rstrip("\n")

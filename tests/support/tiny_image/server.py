@@ -5,12 +5,16 @@ TINY_STATUS   status of every invocation
 TINY_PING     status of /ping
 TINY_EXIT     exit at once with this code
 TINY_DELAY    seconds to wait before an answer
+TINY_STUBBORN ignore SIGTERM
+TINY_REACH    host:port to try to connect to
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,13 +32,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         time.sleep(float(os.environ.get("TINY_DELAY", "0")))
-        files = sorted(path.name for path in Path(os.environ["SM_MODEL_DIR"]).iterdir())
+        directory = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
+        files = sorted(path.name for path in directory.iterdir())
         answer = {
             "name": os.environ.get("TINY_NAME", "tiny"),
             "pid": os.getpid(),
             "files": files,
             "length": len(body),
             "content_type": self.headers.get("Content-Type"),
+            "reached": reaches(os.environ["TINY_REACH"]) if "TINY_REACH" in os.environ else None,
             "attributes": self.headers.get("X-Amzn-SageMaker-Custom-Attributes"),
         }
         self._answer(int(os.environ.get("TINY_STATUS", "200")), json.dumps(answer).encode())
@@ -51,10 +57,28 @@ class Handler(BaseHTTPRequestHandler):
         print(format % args)
 
 
+def reaches(address: str) -> bool:
+    host, _, port = address.partition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def stop(number: int, frame: object) -> None:
+    """End at once: as process 1 of a container the signal alone would do nothing."""
+    print("stopping", flush=True)
+    if "TINY_STUBBORN" not in os.environ:
+        os._exit(0)
+
+
 if __name__ == "__main__":
     if "TINY_EXIT" in os.environ:
         print("exiting as told")
         sys.exit(int(os.environ["TINY_EXIT"]))
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
+    address = os.environ.get("GREENLIGHT_BIND_ADDRESS", "0.0.0.0")
+    signal.signal(signal.SIGTERM, stop)
     print(f"serving {sys.argv[1:]} on {port}")
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    ThreadingHTTPServer((address, port), Handler).serve_forever()

@@ -77,14 +77,15 @@ def test_paths_of_the_environment_move_below_the_root(image: Image) -> None:
     assert environment["PATH"].startswith(str(Path(sys.executable).parent))
 
 
-def test_the_manifest_depends_on_content_alone(context: Path) -> None:
-    before = manifest_from_context(context)
+def test_the_manifest_depends_on_content_and_instructions_alone(context: Path) -> None:
+    before = manifest_from_context(context, "plan")
     (context / "__pycache__" / "y.pyc").write_text("")
-    same = manifest_from_context(context)
+    same = manifest_from_context(context, "plan")
+    otherwise_built = manifest_from_context(context, "other plan")
     (context / "main.py").write_text("print(1)")
 
-    assert before == same
-    assert manifest_from_context(context) != before
+    assert before == same != otherwise_built
+    assert manifest_from_context(context, "plan") != before
 
 
 def test_a_copy_of_nothing_is_refused(context: Path, tmp_path: Path) -> None:
