@@ -6,20 +6,19 @@ from dataclasses import dataclass
 
 from rehearsal.cloud.errors import ApiError, ModelError
 from rehearsal.cloud.fleets.instance import Instance
-from rehearsal.cloud.runtime.forward import Outcome, containers_of
 from rehearsal.cloud.runtime.headers import (
     EXPLANATIONS,
     INFERENCE_COMPONENT,
     TARGET_CONTAINER,
     TARGET_MODEL,
 )
+from rehearsal.cloud.runtime.outcome import EXITED, Outcome
 from rehearsal.cloud.runtime.routing import Route, RouteKind
 
 MAXIMUM_ORIGINAL_MESSAGE = 2_048
 # The only one of the limits that differs by kind, in bytes of the body.
 MAXIMUM_SERVERLESS_PAYLOAD_BYTES = 4 * 1024 * 1024
 
-PROCESS_EXITED = "An error occurred while handling request as the model process exited."
 NOT_MULTI_MODEL = (
     "Endpoint {name} is not a multi-model endpoint and does not support target model header."
 )
@@ -75,7 +74,7 @@ def check_container(instance: Instance, headers: dict[str, str]) -> str | None:
         if target is not None:
             raise refusal(NOT_DIRECT.format(name=name))
         return None
-    known = [name for name, _ in containers_of(instance)]
+    known = [container.hostname for container in instance.containers]
     if target is None:
         raise refusal(
             f"Endpoint {name} requires a target container hostname header; it has "
@@ -94,9 +93,7 @@ def is_direct(instance: Instance) -> bool:
     model = instance.spec.model
     if model is None or "InferenceExecutionConfig" not in model:
         return False
-    return (
-        len(containers_of(instance)) > 1 and model["InferenceExecutionConfig"]["Mode"] == "Direct"
-    )
+    return len(instance.containers) > 1 and model["InferenceExecutionConfig"]["Mode"] == "Direct"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +135,9 @@ class Failures:
         return self._error(
             endpoint_name,
             variant_name,
-            f'Received server error (0) from model with message "{PROCESS_EXITED}".',
+            f'Received server error (0) from model with message "{EXITED}".',
             status=0,
-            original=PROCESS_EXITED,
+            original=EXITED,
         )
 
     def _error(

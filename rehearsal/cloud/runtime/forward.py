@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from rehearsal.cloud.faults.registry import NO_FAULT, InvocationFault
 from rehearsal.cloud.fleets.instance import Instance
@@ -23,10 +24,16 @@ from rehearsal.cloud.runtime.connection import (
 from rehearsal.cloud.runtime.outcome import Outcome as Outcome
 from rehearsal.cloud.runtime.outcome import answered, failed
 
-PRIMARY = "primary"
 INVOCATIONS = "/invocations"
 Headers = Sequence[tuple[str, str]]
-Target = tuple[str, ConnectionPool]
+
+
+class Target(NamedTuple):
+    """One container a request goes to."""
+
+    hostname: str
+    pool: ConnectionPool
+    path: str
 
 
 def forward(
@@ -50,14 +57,14 @@ def forward(
         target_container: host name of the one container to ask, in a direct pipeline
     """
     fault = instance.next_fault()
-    targets = targets_of(instance, target_container)
+    targets = targets_of(instance, target_container, path)
     if fault is NO_FAULT:
-        return _send(targets, method, path, headers, body, timeout_seconds)
+        return _send(targets, method, headers, body, timeout_seconds)
 
     def send(seconds: float) -> Outcome:
-        return _send(targets, method, path, headers, body, seconds)
+        return _send(targets, method, headers, body, seconds)
 
-    return spoiled(instance, fault, targets[0][0], send, timeout_seconds)
+    return spoiled(instance, fault, targets[0].hostname, send, timeout_seconds)
 
 
 def forward_stream(
@@ -79,7 +86,7 @@ def forward_stream(
         end_seconds: wall seconds until the answer must have ended
     """
     fault = instance.next_fault()
-    *before, (name, pool) = targets_of(instance, target_container)
+    *before, (name, pool, path) = targets_of(instance, target_container, INVOCATIONS)
     if fault is not NO_FAULT:
 
         def nothing(_: float) -> Outcome:
@@ -97,7 +104,7 @@ def forward_stream(
     began = time.perf_counter()
     try:
         answer = pool.stream(
-            INVOCATIONS,
+            path,
             headers=headers,
             body=body,
             timeout_seconds=timeout_seconds,
@@ -132,21 +139,21 @@ def spoiled(
     return replace(sent, model_latency_us=(time.perf_counter() - began) * 1e6)
 
 
-def containers_of(instance: Instance) -> list[Target]:
-    """Return the instance's containers by name, in order; a single one is `primary`."""
-    containers = getattr(instance, "containers", ())
-    if len(containers) > 1:
-        return [(container.hostname, container.pool) for container in containers]
-    assert instance.pool is not None
-    return [(PRIMARY, instance.pool)]
+def targets_of(instance: Instance, target_container: str | None, path: str) -> list[Target]:
+    """Return the containers a request goes to, in order: the one asked for, else all of them.
 
-
-def targets_of(instance: Instance, target_container: str | None) -> list[Target]:
-    """Return the containers a request goes to: the one asked for, else all of them."""
-    containers = containers_of(instance)
-    if target_container is None:
-        return containers
-    return [(name, pool) for name, pool in containers if name == target_container]
+    Args:
+        path: where to send it; of a pipeline's containers only a multi-model one has a path of
+            its own
+    """
+    containers = instance.containers
+    if len(containers) == 1:
+        return [Target(containers[0].hostname, containers[0].pool, path)]
+    return [
+        Target(each.hostname, each.pool, INVOCATIONS if each.multi_model is None else path)
+        for each in containers
+        if target_container is None or each.hostname == target_container
+    ]
 
 
 def without_accept(headers: Headers) -> list[tuple[str, str]]:
@@ -163,14 +170,13 @@ def with_content_type(headers: Headers, content_type: str | None) -> list[tuple[
 def _send(
     targets: Sequence[Target],
     method: str,
-    path: str,
     headers: Headers,
     body: bytes,
     timeout_seconds: float,
 ) -> Outcome:
     if len(targets) > 1:
         return _serial(targets, headers, body, timeout_seconds, ends=True)
-    name, pool = targets[0]
+    name, pool, path = targets[0]
     began = time.perf_counter()
     try:
         answer = pool.request(
@@ -200,7 +206,7 @@ def _serial(
         left = max(timeout_seconds - (time.perf_counter() - began), 0.001)
         is_last = ends and position == len(targets)
         step_headers = headers if is_last else without_accept(headers)
-        outcome = _send([target], "POST", INVOCATIONS, step_headers, body, left)
+        outcome = _send([target], "POST", step_headers, body, left)
         latencies.extend(outcome.latencies)
         if not outcome.is_good or outcome.answer is None:
             break

@@ -13,17 +13,19 @@ from rehearsal.cloud.runtime.capture import Capture, PutObject, nowhere
 from rehearsal.cloud.runtime.capture_upload import Captures
 from rehearsal.cloud.runtime.connection import Answer
 from rehearsal.cloud.runtime.failure import Failures
-from rehearsal.cloud.runtime.forward import Outcome, forward
+from rehearsal.cloud.runtime.forward import Headers, Outcome, forward
 from rehearsal.cloud.runtime.headers import (
     CLOSED_SESSION_ID,
     CUSTOM_ATTRIBUTES,
     FORWARDED,
     INFERENCE_ID,
     NEW_SESSION_ID,
+    TARGET_MODEL,
     forwarded,
 )
-from rehearsal.cloud.runtime.meter import Measurement
-from rehearsal.cloud.runtime.routing import Lane, Route, VariantRoute
+from rehearsal.cloud.runtime.meter import Measurement, Value, setup_time
+from rehearsal.cloud.runtime.multi_model import forward_to_model
+from rehearsal.cloud.runtime.routing import Lane, Route, RouteKind, VariantRoute
 from rehearsal.cloud.runtime.shadow import Shadower
 from rehearsal.cloud.settings import INVOCATION_TIMEOUT_WALL_SECONDS
 
@@ -67,13 +69,7 @@ class Invoker:
             self.shadower.copy(admitted.route, headers, request.body)
         sent = time.perf_counter()
         try:
-            outcome = forward(
-                instance,
-                headers=headers,
-                body=request.body,
-                timeout_seconds=self.timeout_seconds,
-                target_container=admitted.target_container,
-            )
+            outcome, more = self._send(admitted, headers, request)
             # Measured before the release: a fleet is gone only when it has been counted.
             self.measure(
                 admitted.variant,
@@ -82,6 +78,7 @@ class Invoker:
                 overhead_us=(sent - admitted.began) * 1e6,
                 target_container=admitted.target_container,
                 setup_us=admitted.setup_us,
+                more=more,
             )
         finally:
             instance.release()
@@ -90,6 +87,29 @@ class Invoker:
         if admitted.lane.capturer is not None:
             self._capture(admitted, request, outcome.answer)
         return self._response(admitted, outcome.answer)
+
+    def _send(
+        self, admitted: Admitted, headers: Headers, request: Request
+    ) -> tuple[Outcome, tuple[Value, ...]]:
+        """Return what came of the request, and what is measured of it besides."""
+        instance = admitted.instance
+        if admitted.route.kind is RouteKind.MULTI_MODEL and instance.multi_model is not None:
+            return forward_to_model(
+                instance,
+                instance.multi_model,
+                request.headers[TARGET_MODEL],
+                headers=headers,
+                body=request.body,
+                timeout_seconds=self.timeout_seconds,
+            )
+        outcome = forward(
+            instance,
+            headers=headers,
+            body=request.body,
+            timeout_seconds=self.timeout_seconds,
+            target_container=admitted.target_container,
+        )
+        return outcome, ()
 
     def stop(self) -> None:
         """End what runs beside the invocations."""
@@ -105,6 +125,7 @@ class Invoker:
         overhead_us: float,
         target_container: str | None = None,
         setup_us: float | None = None,
+        more: tuple[Value, ...] = (),
     ) -> None:
         """Count one request on its lane."""
         lane.meter.add(
@@ -117,7 +138,7 @@ class Invoker:
                 instance_count=variant.instance_count,
                 containers=outcome.latencies if len(outcome.latencies) > 1 else (),
                 target_container=target_container,
-                more=() if setup_us is None else (("ModelSetupTime", setup_us, "Microseconds"),),
+                more=more if setup_us is None else (*more, setup_time(setup_us)),
             )
         )
 

@@ -107,6 +107,11 @@ class Meter:
         return window
 
 
+def setup_time(microseconds: float) -> Value:
+    """Return what a serverless cold start sends."""
+    return "ModelSetupTime", microseconds, "Microseconds"
+
+
 def is_client_error(status: int) -> bool:
     """Tell whether the model answered 4xx."""
     return 400 <= status < 500

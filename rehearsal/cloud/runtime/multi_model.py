@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from rehearsal.cloud.errors import ApiError
+from rehearsal.cloud.fleets.definition import PRIMARY
 from rehearsal.cloud.fleets.instance import Instance
 from rehearsal.cloud.fleets.model_api import ModelNotLoaded
 from rehearsal.cloud.fleets.multi_model import ModelNotReady, MultiModel, TargetModelMissing
 from rehearsal.cloud.runtime.connection import Answer
 from rehearsal.cloud.runtime.failure import refusal
-from rehearsal.cloud.runtime.forward import PRIMARY, Headers, forward
+from rehearsal.cloud.runtime.forward import Headers, forward
 from rehearsal.cloud.runtime.meter import Value
 from rehearsal.cloud.runtime.outcome import Outcome, answered
 
@@ -75,7 +75,7 @@ def _try(
         is_lost = outcome.status == NOT_FOUND and loaded.is_lost()
     for timing in models.take_timings():
         values += ((timing.metric, timing.microseconds, "Microseconds"),)
-    return replace(outcome), values, is_lost
+    return outcome, values, is_lost
 
 
 def _left(deadline: float) -> float:
