@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -22,6 +23,7 @@ from rehearsal.cloud.fleets.choice import runtime_and_images
 from rehearsal.cloud.fleets.fleets import Fleets
 from rehearsal.cloud.fleets.launch import Launcher
 from rehearsal.cloud.fleets.prepare import Preparer
+from rehearsal.cloud.history.history import History
 from rehearsal.cloud.hosting.api import HostingApi
 from rehearsal.cloud.hosting.catalog import Catalog
 from rehearsal.cloud.hosting.endpoints import Endpoints
@@ -61,6 +63,7 @@ class Cloud:
         self.record = Record(self.clock)
         self.shutdown = threading.Event()
         self.faults = Faults(self.record, seed=settings.seed)
+        self.history = History(settings.history_directory, self.clock, start_of(self))
         reset_backends()
         seed_ids(settings.seed)
         account_id, region = settings.account_id, settings.region
@@ -86,6 +89,7 @@ class Cloud:
             ),
             runtime=self._runtime,
             log=logs.append,
+            minimum_startup_wall_seconds=settings.minimum_startup_wall_seconds,
         )
         fleets = Fleets(
             launcher,
@@ -135,8 +139,9 @@ class Cloud:
         )
         self.engine.on_changed = Announcer(engine=self.engine, bus=self.events).endpoint_changed
         self._images = images
-        self.timekeeper = Timekeeper(clock=self.clock, tick=self.engine.tick)
-        self._server = Server(self._application(endpoints), self.clock, settings.port)
+        self.timekeeper = Timekeeper(clock=self.clock, tick=self._tick)
+        self.application = self._application(endpoints)
+        self._server = Server(self.application, self.clock, settings.port)
 
     def _application(self, endpoints: Endpoints) -> CloudApplication:
         moto = WsgiMount(DomainDispatcherApplication(create_backend_app), port=self.settings.port)
@@ -161,7 +166,13 @@ class Cloud:
             ),
             moto=moto,
             faults=self.faults,
+            history=self.history,
         )
+
+    def _tick(self) -> None:
+        """Look once on a manual clock; the ids of what happens then are the moment's own."""
+        seed_ids(f"{self.settings.seed}/moment/{self.clock.now()}")
+        self.engine.tick()
 
     @property
     def port(self) -> int:
@@ -174,6 +185,7 @@ class Cloud:
     def start(self) -> None:
         """Begin to tick and to answer."""
         self.settings.directory.mkdir(parents=True, exist_ok=True)
+        self.history.open()
         self.engine.start()
         self._asynchronous.dispatcher.start()
         self._server.start()
@@ -187,6 +199,22 @@ class Cloud:
         self.engine.stop()
         self.engine.cloudwatch.close()
         self._runtime.close()
+        self.history.close(self.record.as_dict())
+
+
+def start_of(cloud: Cloud) -> dict[str, Any]:
+    """Return what a replay has to know of a cloud's start."""
+    settings = cloud.settings
+    return {
+        "seed": settings.seed,
+        "speed": settings.speed,
+        "clock": settings.clock.value,
+        "start_time": cloud.clock.now(),
+        "region": settings.region,
+        "account_id": settings.account_id,
+        "maximum_instances": settings.maximum_instances,
+        "runtime": settings.runtime.value,
+    }
 
 
 def clock_of(settings: CloudSettings) -> Clock:

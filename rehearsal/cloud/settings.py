@@ -19,7 +19,7 @@ SAMPLE_INTERVAL_SECONDS = 5.0
 MAXIMUM_PAYLOAD_BYTES = 6_291_456
 # Real work isn't sped up, so a model's answer may take as long as on AWS.
 INVOCATION_TIMEOUT_WALL_SECONDS = 60.0
-# SageMaker waits 30 s between SIGTERM and SIGKILL; a local process needs less.
+# When the whole cloud ends, a process gets this long after SIGTERM, and not SageMaker's 30 s.
 STOP_WALL_SECONDS = 10.0
 
 
@@ -51,6 +51,8 @@ class CloudSettings:
         port: loopback port, 0 for a free one
         maximum_instances: processes held at once; a launch beyond it fails as AWS does
             without capacity
+        minimum_startup_wall_seconds: a start-up limit never gets shorter than this, however fast
+            the clock
         runtime: what runs the containers of instances
         history: where the commands and the record are kept for a replay; `history` in the
             directory when left out
@@ -65,5 +67,11 @@ class CloudSettings:
     maximum_instances: int = DEFAULT_MAXIMUM_INSTANCES
     clock: ClockKind = ClockKind.SCALED
     start_time: float | None = None
+    minimum_startup_wall_seconds: float = MINIMUM_STARTUP_WALL_SECONDS
     runtime: RuntimeName = RuntimeName.PROCESS
     history: Path | None = None
+
+    @property
+    def history_directory(self) -> Path:
+        """Where the history goes."""
+        return self.directory / "history" if self.history is None else self.history

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rehearsal.cloud.fleets.instance import Instance
 from tests.support.cloud import ACCOUNT, BUCKET, REGION, ROLE_ARN, CloudUser, gzip_tar
 
 SUPPORT = Path(__file__).parent
@@ -86,3 +87,9 @@ def log_streams(user: CloudUser, group: str) -> list[str]:
 def remove(user: CloudUser, endpoint: str) -> None:
     """Begin to delete an endpoint, so that its processes don't stay until the module's end."""
     user.sagemaker.delete_endpoint(EndpointName=endpoint)
+
+
+def instances_of(user: CloudUser, endpoint: str) -> list[Instance]:
+    """Return an endpoint's live instances, as the cloud itself holds them."""
+    fleets = user.cloud.engine.fleets
+    return [each for each in fleets.processes() if each.spec.endpoint_name == endpoint]

@@ -62,6 +62,7 @@ class Launcher:
 
     Args:
         grace_seconds: wall seconds between SIGTERM and SIGKILL
+        minimum_startup_wall_seconds: a start-up limit never gets shorter than this
     """
 
     clock: Clock
@@ -69,6 +70,7 @@ class Launcher:
     runtime: ContainerRuntime
     log: LogSink
     grace_seconds: float = STOP_GRACE_WALL_SECONDS
+    minimum_startup_wall_seconds: float = MINIMUM_STARTUP_WALL_SECONDS
 
     def launch(self, instance: Instance) -> None:
         """Bring an instance up until all its containers answer their pings.
@@ -123,7 +125,7 @@ class Launcher:
         seconds = instance.spec.definition.get(
             "ContainerStartupHealthCheckTimeoutInSeconds", DEFAULT_STARTUP_SECONDS
         )
-        wall_seconds = max(seconds / self.clock.speed, MINIMUM_STARTUP_WALL_SECONDS)
+        wall_seconds = max(seconds / self.clock.speed, self.minimum_startup_wall_seconds)
         deadline = time.monotonic() + wall_seconds
         for each in prepared:
             # One by one, so that what a pipeline did start is ended when a later one can't.
