@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from rehearsal.cloud.cloud import Cloud
+from rehearsal.cloud.history.again import replay_history
 from rehearsal.cloud.settings import (
     DEFAULT_MAXIMUM_INSTANCES,
     DEFAULT_REGION,
@@ -24,11 +25,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    if options.replay is not None:
+        return replay_history(options.replay, options.directory.resolve(), seed=options.seed)
     cloud = Cloud(
         CloudSettings(
             directory=options.directory.resolve(),
             speed=options.speed,
-            seed=options.seed,
+            seed=0 if options.seed is None else options.seed,
             port=options.port,
             region=options.region,
             maximum_instances=options.maximum_instances,
@@ -56,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="loopback port, 0 for a free one")
     parser.add_argument("--directory", type=Path, required=True, help="images, artifacts, logs")
     parser.add_argument("--speed", type=_speed, default=1.0, help="rehearsal seconds per second")
-    parser.add_argument("--seed", type=int, default=0, help="seeds the choice of instances")
+    parser.add_argument("--seed", type=int, help="seeds every choice and every id; 0")
     parser.add_argument("--port-file", type=Path, help="file the port is written to")
     parser.add_argument("--region", default=DEFAULT_REGION)
     parser.add_argument(
@@ -73,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--start-time", type=float, help="epoch seconds a manual clock starts at")
     parser.add_argument("--history", type=Path, help="folder for the commands and the record")
+    parser.add_argument(
+        "--replay",
+        type=Path,
+        help="ask everything again that this history holds, and tell what came out different",
+    )
     parser.add_argument(
         "--runtime",
         choices=[name.value for name in RuntimeName],

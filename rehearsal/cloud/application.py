@@ -10,6 +10,7 @@ from rehearsal.cloud.asynchronous.api import ASYNC_PATH, AsyncApi
 from rehearsal.cloud.errors import ApiError, ModelError
 from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.faults.throttling import throttled
+from rehearsal.cloud.history.history import History
 from rehearsal.cloud.hosting.api import CONTENT_TYPE, HostingApi
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.ids import request_id
@@ -32,8 +33,12 @@ class CloudApplication:
     scaling: ScalingApi
     moto: Callable[[Request], Response]
     faults: Faults
+    history: History
 
     def __call__(self, request: Request) -> Response:
+        return self.history.answer(request, self._answer)
+
+    def _answer(self, request: Request) -> Response:
         refusal = throttled(request, self.faults)
         if refusal is not None:
             return refusal

@@ -16,7 +16,7 @@ _REQUESTS = random.Random(0)
 _LOCK = threading.Lock()
 
 
-def seed_ids(seed: int) -> None:
+def seed_ids(seed: int | str) -> None:
     """Begin anew: from here on the same seed gives the same ids, ours and moto's."""
     with _LOCK:
         _REQUESTS.seed(f"requests/{seed}")
