@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from moto.cloudwatch.exceptions import CloudWatchException
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.cloudwatch.responses import CloudWatchResponse
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.sns.models import sns_backends
 
@@ -51,13 +51,13 @@ def _answer(operation: str) -> Callable[[Any], ActionResult]:
         backend = self.cloudwatch_backend
         if not isinstance(backend, RehearsedCloudWatch):
             if moto_method is None:
-                raise ServiceException("UnknownOperation", f"moto does not do {operation}")
+                raise CloudWatchException("UnknownOperation", f"moto does not do {operation}")
             plain: ActionResult = moto_method(self)
             return plain
         try:
             return ActionResult(backend.api(operation, self._get_params()))
         except ApiError as err:
-            raise ServiceException(err.code, err.message) from err
+            raise CloudWatchException(err.code, err.message) from err
 
     setattr(answer, "rehearsed_over", moto_method)  # noqa: B010 - mypy knows no such attribute
     return answer

@@ -68,7 +68,7 @@ def smallest_significant_count(percent: float) -> float:
     """
     fraction = percent / 100
     share = 1 - fraction if fraction >= 0.5 else fraction
-    return math.inf if share <= 0 else 10 / share
+    return math.inf if share <= 0 else round(10 / share, 6)
 
 
 def _range(name: str, ordered: Sequence[float]) -> tuple[str, float, float]:
