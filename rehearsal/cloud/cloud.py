@@ -89,6 +89,7 @@ class Cloud:
             ),
             runtime=self._runtime,
             log=logs.append,
+            grace_seconds=settings.stop_grace_wall_seconds,
             minimum_startup_wall_seconds=settings.minimum_startup_wall_seconds,
         )
         fleets = Fleets(
@@ -194,12 +195,14 @@ class Cloud:
     def stop(self) -> None:
         """Stop answering, end every instance, and leave no process behind."""
         self._server.stop()
+        # What the end of the cloud itself sets off belongs to no run.
+        record = self.record.as_dict()
         self.engine.invoker.stop()
         self._asynchronous.dispatcher.stop()
         self.engine.stop()
         self.engine.cloudwatch.close()
         self._runtime.close()
-        self.history.close(self.record.as_dict())
+        self.history.close(record)
 
 
 def start_of(cloud: Cloud) -> dict[str, Any]:

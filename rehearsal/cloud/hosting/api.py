@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from rehearsal.cloud.hosting.listing import Row, page
 from rehearsal.cloud.hosting.model_rules import check_model
 from rehearsal.cloud.hosting.variants import DEFAULT_WEIGHT, all_variants, containers_of
 from rehearsal.cloud.http import Request, Response
+from rehearsal.cloud.ids import request_id
 from rehearsal.cloud.shapes import validated_input
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
@@ -226,7 +226,7 @@ def json_response(result: Mapping[str, Any], *, status: int = 200) -> Response:
     """Return a JSON 1.1 answer."""
     return Response(
         status=status,
-        headers=(("Content-Type", CONTENT_TYPE), ("x-amzn-RequestId", str(uuid.uuid4()))),
+        headers=(("Content-Type", CONTENT_TYPE), ("x-amzn-RequestId", request_id())),
         body=json.dumps(result).encode(),
     )
 
