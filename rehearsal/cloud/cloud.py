@@ -46,6 +46,8 @@ from rehearsal.cloud.services import (
 )
 from rehearsal.cloud.settings import ClockKind, CloudSettings
 from rehearsal.cloud.timekeeper import Timekeeper
+from rehearsal.cloud.transform.api import TransformApi
+from rehearsal.cloud.transform.jobs import TransformJobs
 from rehearsal.cloud.wsgi import WsgiMount
 
 logger = logging.getLogger(__name__)
@@ -139,6 +141,14 @@ class Cloud:
             new_id=new_id,
         )
         self.engine.on_changed = Announcer(engine=self.engine, bus=self.events).endpoint_changed
+        self._transform = TransformJobs(
+            engine=self.engine,
+            launcher=launcher,
+            objects=Objects(account_id),
+            permissions=access,
+            bus=self.events,
+            maximum_instances=settings.maximum_instances,
+        )
         self._images = images
         self.timekeeper = Timekeeper(clock=self.clock, tick=self._tick)
         self.application = self._application(endpoints)
@@ -153,6 +163,7 @@ class Cloud:
             images=self._images,
             faults=self.faults,
             timekeeper=self.timekeeper,
+            transform=self._transform,
             shutdown=self.shutdown,
         )
         return CloudApplication(
@@ -160,6 +171,7 @@ class Cloud:
             async_invoker=self._asynchronous.api,
             control=control,
             hosting=HostingApi(endpoints=endpoints),
+            transform=TransformApi(jobs=self._transform),
             scaling=ScalingApi(
                 account_id=self.settings.account_id,
                 region=self.settings.region,
@@ -199,6 +211,7 @@ class Cloud:
         record = self.record.as_dict()
         self.engine.invoker.stop()
         self._asynchronous.dispatcher.stop()
+        self._transform.stop()
         self.engine.stop()
         self.engine.cloudwatch.close()
         self._runtime.close()

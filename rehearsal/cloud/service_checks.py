@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rehearsal.cloud.fleets.artifacts import bucket_and_key
 from rehearsal.cloud.fleets.images import Image, ImageReference, ImageStore, reference_from_uri
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.identity.access import Access
@@ -118,7 +119,7 @@ class ServiceChecks:
 
         Whether a missing object is missing or forbidden S3 tells only who may list its bucket.
         """
-        bucket, key = _bucket_and_key(url)
+        bucket, key = bucket_and_key(url)
         refused = MODEL_DATA_REFUSED.format(url=url, role=role_arn, region=self.access.region)
         if is_prefix:
             listed = self.access.may_list(role_arn, bucket, key)
@@ -167,7 +168,7 @@ class ServiceChecks:
 
     def may_download(self, role_arn: str, url: str) -> bool:
         """Tell whether an instance may read and decrypt an object."""
-        bucket, key = _bucket_and_key(url)
+        bucket, key = bucket_and_key(url)
         if not key or key.endswith("/"):
             # Stands for every object below the prefix.
             key = f"{key}*"
@@ -188,8 +189,3 @@ def _is(stored: Any, reference: ImageReference) -> bool:
     if reference.digest is not None:
         return bool(stored.get_image_digest() == reference.digest)
     return reference.tag in stored.image_tags
-
-
-def _bucket_and_key(url: str) -> tuple[str, str]:
-    bucket, _, key = url.partition("://")[2].partition("/")
-    return bucket, key

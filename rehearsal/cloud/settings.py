@@ -19,6 +19,8 @@ SAMPLE_INTERVAL_SECONDS = 5.0
 MAXIMUM_PAYLOAD_BYTES = 6_291_456
 # Real work isn't sped up, so a model's answer may take as long as on AWS.
 INVOCATION_TIMEOUT_WALL_SECONDS = 60.0
+# SageMaker's time between SIGTERM and SIGKILL.
+STOP_GRACE_WALL_SECONDS = 30.0
 # When the whole cloud ends, a process gets this long after SIGTERM, and not SageMaker's 30 s.
 STOP_WALL_SECONDS = 10.0
 
@@ -53,6 +55,8 @@ class CloudSettings:
             without capacity
         minimum_startup_wall_seconds: a start-up limit never gets shorter than this, however fast
             the clock
+        stop_grace_wall_seconds: between SIGTERM and SIGKILL when an instance goes; to end is real
+            work, which no clock speeds up
         runtime: what runs the containers of instances
         history: where the commands and the record are kept for a replay; `history` in the
             directory when left out
@@ -68,6 +72,7 @@ class CloudSettings:
     clock: ClockKind = ClockKind.SCALED
     start_time: float | None = None
     minimum_startup_wall_seconds: float = MINIMUM_STARTUP_WALL_SECONDS
+    stop_grace_wall_seconds: float = STOP_GRACE_WALL_SECONDS
     runtime: RuntimeName = RuntimeName.PROCESS
     history: Path | None = None
 

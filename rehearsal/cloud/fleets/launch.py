@@ -28,6 +28,7 @@ from rehearsal.cloud.settings import (
     DEFAULT_STARTUP_SECONDS,
     INVOCATION_TIMEOUT_WALL_SECONDS,
     MINIMUM_STARTUP_WALL_SECONDS,
+    STOP_GRACE_WALL_SECONDS,
     STOP_WALL_SECONDS,
 )
 
@@ -36,8 +37,6 @@ PING_PAUSE_WALL_SECONDS = 0.05
 GOOD_PINGS_IN_A_ROW = 2
 # A container that exits is started again; a crash loop shows itself within a few rounds.
 MAXIMUM_STARTS = 3
-# Between SIGTERM and SIGKILL. To end is real work and not sped up.
-STOP_GRACE_WALL_SECONDS = 30.0
 
 # What a launch that fails on purpose leaves as FailureReason.
 FAULT_TEXTS = {

@@ -21,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 PINGS = itertools.count(1)
+SEEN = {"pings": 0}
 
 
 def files_below(variable: str) -> list[str]:
@@ -33,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_GET(self) -> None:
-        number = next(PINGS)
+        number = SEEN["pings"] = next(PINGS)
         sick = Path(os.environ.get("STEP_SICK_FILE", "/nowhere")).exists()
         flaps = number <= int(os.environ.get("STEP_FLAPS", "0")) and number % 2 == 0
         self._answer(503 if sick or flaps else 200, b"")
@@ -45,6 +46,7 @@ class Handler(BaseHTTPRequestHandler):
             report = {
                 "name": name,
                 "pid": os.getpid(),
+                "pings": SEEN["pings"],
                 "content_type": self.headers.get("Content-Type"),
                 "body": body.decode(),
                 "files": files_below("SM_MODEL_DIR"),
