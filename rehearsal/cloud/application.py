@@ -17,6 +17,7 @@ from rehearsal.cloud.ids import request_id
 from rehearsal.cloud.runtime.invoke import INVOCATIONS_PATH, Invoker
 from rehearsal.cloud.runtime.stream import STREAM_PATH, invoke_with_response_stream
 from rehearsal.cloud.scaling.api import ScalingApi
+from rehearsal.cloud.transform.api import TransformApi
 
 SAGEMAKER_PREFIX = "SageMaker."
 SCALING_PREFIX = "AnyScaleFrontendService."
@@ -30,6 +31,7 @@ class CloudApplication:
     async_invoker: AsyncApi
     control: Callable[[Request], Response]
     hosting: HostingApi
+    transform: TransformApi
     scaling: ScalingApi
     moto: Callable[[Request], Response]
     faults: Faults
@@ -75,9 +77,11 @@ class CloudApplication:
         return self.moto(request)
 
     def _sagemaker(self, operation: str, request: Request) -> Response:
+        if self.transform.handles(operation, request):
+            return self.transform(operation, request)
         if not self.hosting.handles(operation, request):
             # moto's own answers here would be jobs that are done before they begin.
-            known = ", ".join(self.hosting.operations)
+            known = ", ".join({**self.hosting.operations, **self.transform.operations})
             raise ApiError(
                 "UnknownOperationException",
                 f"the rehearsal cloud does not do {operation} of this resource; it does {known}",

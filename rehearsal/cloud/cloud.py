@@ -14,7 +14,7 @@ from rehearsal.cloud.application import CloudApplication
 from rehearsal.cloud.asynchronous.assembly import async_inference
 from rehearsal.cloud.clock import Clock, ManualClock, ScaledClock
 from rehearsal.cloud.control import ControlApi
-from rehearsal.cloud.corrections import install_cloudwatch
+from rehearsal.cloud.corrections import install_clock, install_cloudwatch, remove_clock
 from rehearsal.cloud.events.announcer import Announcer
 from rehearsal.cloud.events.bus import EventBus
 from rehearsal.cloud.faults.registry import Faults
@@ -68,6 +68,7 @@ class Cloud:
         self.history = History(settings.history_directory, self.clock, start_of(self))
         reset_backends()
         seed_ids(settings.seed)
+        install_clock(self.clock)
         account_id, region = settings.account_id, settings.region
         install_managed_policies(backend("iam", account_id, region))
         install_registry()
@@ -216,6 +217,7 @@ class Cloud:
         self.engine.cloudwatch.close()
         self._runtime.close()
         self.history.close(record)
+        remove_clock()
 
 
 def start_of(cloud: Cloud) -> dict[str, Any]:

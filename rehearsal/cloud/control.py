@@ -18,6 +18,7 @@ from rehearsal.cloud.inventory import inventory
 from rehearsal.cloud.scaling.scaler import Scaler
 from rehearsal.cloud.settings import CloudSettings
 from rehearsal.cloud.timekeeper import Timekeeper
+from rehearsal.cloud.transform.jobs import TransformJobs
 
 PREFIX = "/rehearsal/"
 MAXIMUM_NOTE_CHARACTERS = 4_096
@@ -33,6 +34,7 @@ class ControlApi:
     images: ImageStore
     faults: Faults
     timekeeper: Timekeeper
+    transform: TransformJobs
     shutdown: threading.Event
 
     def __post_init__(self) -> None:
@@ -81,6 +83,15 @@ class ControlApi:
                 }
                 for instance in self.engine.fleets.processes()
                 if instance.running is not None
+            ]
+            + [
+                {
+                    "pid": instance.running.pid,
+                    "transform_job_name": instance.spec.endpoint_name,
+                    "port": instance.running.port,
+                }
+                for instance in self.transform.instances()
+                if instance.running is not None
             ],
         }
 
@@ -91,7 +102,13 @@ class ControlApi:
     def _inventory(self, asked: dict[str, Any]) -> dict[str, Any]:
         _expect(asked, {})
         settings = self.settings
-        found = inventory(self.engine, self.scaler, settings.account_id, settings.region)
+        found = inventory(
+            self.engine,
+            self.scaler,
+            settings.account_id,
+            settings.region,
+            transform_jobs=self.transform.running(),
+        )
         return {"resources": found}
 
     def _move_clock(self, asked: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ that wait for their deletion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rehearsal.cloud.hosting.engine import Engine
 from rehearsal.cloud.scaling.scaler import Scaler
@@ -15,11 +15,23 @@ from rehearsal.cloud.services import backend
 Resource = dict[str, str]
 
 
-def inventory(engine: Engine, scaler: Scaler, account_id: str, region: str) -> list[Resource]:
-    """Return one entry per resource: service, type, name."""
+def inventory(
+    engine: Engine,
+    scaler: Scaler,
+    account_id: str,
+    region: str,
+    *,
+    transform_jobs: Iterable[str] = (),
+) -> list[Resource]:
+    """Return one entry per resource: service, type, name.
+
+    Args:
+        transform_jobs: those that have not ended; one that has can't be deleted
+    """
     with engine.lock:
         return [
             *_hosting(engine, scaler),
+            *(_resource("sagemaker", "transform-job", name) for name in transform_jobs),
             *_cloudwatch(engine),
             *_storage(account_id, region),
             *_identity(account_id, region),

@@ -1,0 +1,1 @@
+"""Batch Transform: jobs that run the model's containers over objects in S3."""

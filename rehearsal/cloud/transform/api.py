@@ -1,0 +1,98 @@
+"""The transform jobs' operations: names to functions, validated input to output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rehearsal.cloud.errors import ApiError, validation_exception
+from rehearsal.cloud.hosting.api import json_response
+from rehearsal.cloud.hosting.catalog import MAXIMUM_TAGS
+from rehearsal.cloud.http import Request, Response
+from rehearsal.cloud.shapes import validated_input
+from rehearsal.cloud.transform.job import TRANSFORM_JOB
+from rehearsal.cloud.transform.jobs import TransformJobs
+
+TAG_OPERATIONS = ("AddTags", "ListTags", "DeleteTags")
+
+
+@dataclass
+class TransformApi:
+    """Answers `X-Amz-Target: SageMaker.<Operation>` for transform jobs."""
+
+    jobs: TransformJobs
+
+    def __post_init__(self) -> None:
+        self.operations: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+            "CreateTransformJob": self.jobs.create,
+            "DescribeTransformJob": self.jobs.describe,
+            "ListTransformJobs": self.jobs.list_jobs,
+            "StopTransformJob": self.jobs.stop_job,
+            "AddTags": self._add_tags,
+            "ListTags": self._list_tags,
+            "DeleteTags": self._delete_tags,
+        }
+        self._tags = self.jobs.engine.catalog.tags
+
+    def handles(self, operation: str, request: Request) -> bool:
+        """Tell whether an operation is ours; of tags those of jobs are."""
+        if operation in TAG_OPERATIONS:
+            return _tagged_name(request) is not None
+        return operation in self.operations
+
+    def __call__(self, operation: str, request: Request) -> Response:
+        """Validate, run under the lock, answer; a refusal is the caller's to turn into bytes."""
+        asked = validated_input("sagemaker", operation, request.body)
+        engine = self.jobs.engine
+        error = None
+        try:
+            with engine.lock:
+                return json_response(self.operations[operation](asked))
+        except ApiError as err:
+            error = f"{err.code}: {err.message}"
+            raise
+        finally:
+            if not operation.startswith(("Describe", "List")):
+                engine.record.event(
+                    "api_call",
+                    operation=operation,
+                    transform_job_name=asked.get("TransformJobName"),
+                    model_name=asked.get("ModelName"),
+                    error=error,
+                )
+
+    def _add_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        arn = self._arn(asked)
+        kept = {**self._tags.get(arn, {}), **{t["Key"]: t["Value"] for t in asked["Tags"]}}
+        if len(kept) > MAXIMUM_TAGS:
+            raise validation_exception(f"{len(kept)} tags are above the limit of {MAXIMUM_TAGS}.")
+        self._tags[arn] = kept
+        return {"Tags": _tag_list(kept)}
+
+    def _list_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        return {"Tags": _tag_list(self._tags.get(self._arn(asked), {}))}
+
+    def _delete_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        tags = self._tags.get(self._arn(asked), {})
+        for key in asked["TagKeys"]:
+            tags.pop(key, None)
+        return {}
+
+    def _arn(self, asked: Mapping[str, Any]) -> str:
+        return self.jobs.get(asked["ResourceArn"].rpartition("/")[2]).arn
+
+
+def _tagged_name(request: Request) -> str | None:
+    """Return the name of the job whose tags are asked for, or None for another resource's."""
+    try:
+        arn = str(json.loads(request.body or b"{}").get("ResourceArn", ""))
+    except (ValueError, AttributeError):
+        return None
+    kind, _, name = arn.split(":")[-1].partition("/")
+    return name if kind == TRANSFORM_JOB else None
+
+
+def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
