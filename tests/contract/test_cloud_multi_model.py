@@ -123,7 +123,8 @@ def test_a_refused_load_is_a_model_error_and_is_tried_again(user: CloudUser) -> 
         with pytest.raises(ClientError) as caught:
             ask(user, "refused", "a")
         assert caught.value.response["Error"]["Code"] == "ModelError"
-        assert caught.value.response["OriginalStatusCode"] == 500
+        response: Mapping[str, Any] = caught.value.response
+        assert response["OriginalStatusCode"] == 500
 
     assert len([line for line in log_lines(user, "refused") if line.startswith("load ")]) == 2
     remove(user, "refused")
@@ -165,7 +166,9 @@ def test_without_caching_a_model_goes_when_nobody_uses_it(user: CloudUser) -> No
     (instance,) = instances_of(user, "uncached")
 
     answer = ask(user, "uncached", "a")
-    wait_for(lambda: instance.multi_model.loaded_count == 0, "the model to be unloaded")
+    models = instance.multi_model
+    assert models is not None
+    wait_for(lambda: models.loaded_count == 0, "the model to be unloaded")
 
     assert answer["loaded"] == 1
     assert ask(user, "uncached", "b")["loaded"] == 1
