@@ -9,6 +9,8 @@ hang           answer in chunks and never send the last one
 cut            announce a longer body than is sent
 silent         take the request and never answer
 open, close    open a session of its own, or close the one the request names
+
+With the environment variable GATED every answer waits for the file GATE.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if "GATED" in os.environ:
+            self.await_gate()
         told = self.headers.get("X-Amzn-SageMaker-Custom-Attributes", "echo")
         word, _, value = told.partition("=")
         getattr(self, f"do_{word}")(body, value)
