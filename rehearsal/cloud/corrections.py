@@ -8,18 +8,52 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 from moto.cloudwatch.exceptions import CloudWatchException
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
+from moto.core.utils import unix_time, utcnow
 from moto.sns.models import sns_backends
 
-from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.clock import Clock, datetime_from_epoch
 from rehearsal.cloud.cloudwatch.backend import RehearsedCloudWatch
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.record import Record
+
+# Where moto dates what people look at. SQS is left out: it waits by these functions, and would
+# wait forever for a clock that stands still.
+DATED_MODULES = tuple(
+    f"moto.{service}.models" for service in ("ecr", "iam", "kms", "logs", "s3", "sts")
+)
+
+
+def install_clock(clock: Clock) -> None:
+    """Let moto date what it makes by the rehearsal's clock and not by the wall's."""
+
+    def rehearsed_utcnow() -> datetime:
+        return datetime_from_epoch(clock.now()).replace(tzinfo=None)
+
+    def rehearsed_unix_time(dt: datetime | None = None) -> float:
+        return clock.now() if dt is None else unix_time(dt)
+
+    _set_times(rehearsed_utcnow, rehearsed_unix_time)
+
+
+def remove_clock() -> None:
+    """Give moto the wall's time back, for whoever uses it next in this process."""
+    _set_times(utcnow, unix_time)
+
+
+def _set_times(now: Callable[[], datetime], seconds: Callable[..., float]) -> None:
+    for name in DATED_MODULES:
+        module = import_module(name)
+        for attribute, function in (("utcnow", now), ("unix_time", seconds)):
+            if hasattr(module, attribute):
+                setattr(module, attribute, function)
 
 
 def install_cloudwatch(
