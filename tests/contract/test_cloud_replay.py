@@ -1,0 +1,182 @@
+"""A manual clock moves by hand alone; a seed and the commands make the same run again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rehearsal.cloud.history.again import replay_history
+from rehearsal.cloud.settings import ClockKind
+from tests.support.cloud import CloudUser, start_cloud
+
+START = 1_800_000_000.0
+CANARY = {
+    "BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {
+            "Type": "CANARY",
+            "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1},
+            "WaitIntervalInSeconds": 300,
+        },
+        "TerminationWaitInSeconds": 60,
+    },
+    "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]},
+}
+
+
+def start_manual(directory: Path, **settings: Any) -> CloudUser:
+    return start_cloud(directory, clock=ClockKind.MANUAL, start_time=START, speed=60, **settings)
+
+
+def advance(user: CloudUser, seconds: float) -> float:
+    answer = user.tell("clock", {"advance_seconds": seconds})
+    assert answer.status_code == 200, answer.text
+    return float(answer.json()["now"])
+
+
+def tell_a_story(user: CloudUser) -> None:
+    """Two variants, traffic, a canary that trips an alarm, a silent rollback, a scale."""
+    user.prepare()
+    second = {
+        "VariantName": "second",
+        "ModelName": "one",
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+    }
+    user.make_config("one", instance_count=2)
+    user.make_config("two", instance_count=2)
+    first = user.sagemaker.describe_endpoint_config(EndpointConfigName="one")
+    user.sagemaker.create_endpoint_config(
+        EndpointConfigName="both", ProductionVariants=[*first["ProductionVariants"], second]
+    )
+    user.sagemaker.create_endpoint(EndpointName="split", EndpointConfigName="both")
+    user.sagemaker.create_endpoint(EndpointName="shop", EndpointConfigName="one")
+    queue = user.client("sqs").create_queue(QueueName="told")["QueueUrl"]
+    events = user.client("events")
+    events.put_rule(Name="told", EventPattern=json.dumps({"source": ["aws.sagemaker"]}))
+    events.put_targets(
+        Rule="told", Targets=[{"Id": "1", "Arn": "arn:aws:sqs:eu-west-1:123456789012:told"}]
+    )
+    advance(user, 30)
+    for _ in range(12):
+        user.invoke("split")
+    user.put_error_alarm("errors", "shop")
+    advance(user, 60)
+    user.tell("faults", {"kind": "model-error", "endpoint_config_name": "two", "times": None})
+    user.sagemaker.update_endpoint(
+        EndpointName="shop", EndpointConfigName="two", DeploymentConfig=CANARY
+    )
+    advance(user, 10)
+    for _ in range(20):
+        answer_anyhow(user, "shop")
+    advance(user, 400)
+    user.tell("faults", {"kind": "silent-rollback", "rolling_back_polls": 2})
+    user.sagemaker.update_endpoint(EndpointName="shop", EndpointConfigName="two")
+    advance(user, 20)
+    for _ in range(3):
+        user.describe("shop")
+    advance(user, 5)
+    user.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+
+
+def answer_anyhow(user: CloudUser, endpoint: str) -> None:
+    """Invoke and take a model's error for an answer, too."""
+    runtime = user.client("sagemaker-runtime")
+    try:
+        runtime.invoke_endpoint(EndpointName=endpoint, Body=b"1")["Body"].read()
+    except runtime.exceptions.ModelError:
+        return
+
+
+def test_nothing_happens_until_the_clock_is_moved(tmp_path: Path) -> None:
+    user = start_manual(tmp_path)
+    try:
+        user.prepare()
+        user.make_config("one")
+        user.sagemaker.create_endpoint(EndpointName="shop", EndpointConfigName="one")
+
+        still = [user.describe("shop")["EndpointStatus"] for _ in range(3)]
+        now = advance(user, 2)
+        role = user.client("iam").get_role(RoleName="execution")["Role"]
+
+        assert still == ["Creating"] * 3
+        assert now == START + 2
+        assert user.control("status")["clock"] == "manual"
+        assert role["CreateDate"].timestamp() == START
+        described = user.describe("shop")
+        assert described["EndpointStatus"] == "InService"
+        assert described["CreationTime"].timestamp() == START
+        assert described["LastModifiedTime"].timestamp() == START + 2
+    finally:
+        user.cloud.stop()
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"advance_seconds": -1}, "advance_seconds is -1; allowed is 0 to 86400"),
+        ({"advance_seconds": 100_000}, "allowed is 0 to 86400"),
+        ({"advance_seconds": "1"}, 'the body must be {"advance_seconds": <number>}'),
+        ({}, 'the body must be {"advance_seconds": <number>}'),
+    ],
+)
+def test_the_clock_refuses_what_it_can_not_do(
+    tmp_path: Path, members: dict[str, Any], words: str
+) -> None:
+    user = start_manual(tmp_path)
+    try:
+        answer = user.tell("clock", members)
+
+        assert (answer.status_code, words in answer.json()["error"]) == (400, True)
+    finally:
+        user.cloud.stop()
+
+
+def test_a_clock_that_runs_by_itself_is_not_moved(tmp_path: Path) -> None:
+    user = start_cloud(tmp_path, speed=10)
+    try:
+        answer = user.tell("clock", {"advance_seconds": 1})
+
+        assert answer.status_code == 400
+        assert "--clock manual" in answer.json()["error"]
+    finally:
+        user.cloud.stop()
+
+
+def test_a_seed_and_the_commands_make_the_same_run_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user = start_manual(tmp_path / "first", seed=7)
+    try:
+        tell_a_story(user)
+        record = user.control("record")
+    finally:
+        user.cloud.stop()
+    history = tmp_path / "first" / "history"
+
+    same = replay_history(history, tmp_path / "second")
+    same_words = capsys.readouterr().out
+    other = replay_history(history, tmp_path / "third", seed=8)
+    other_words = capsys.readouterr().out
+
+    statuses = [
+        (event["status"], event["endpoint_config_name"])
+        for event in record["events"]
+        if event["kind"] == "endpoint_status" and event["endpoint_name"] == "shop"
+    ]
+    assert statuses == [
+        ("Creating", "one"),
+        ("InService", "one"),
+        ("Updating", "one"),
+        ("InService", "one"),
+        ("Updating", "one"),
+        ("RollingBack", "one"),
+        ("InService", "one"),
+    ]
+    assert (same, same_words.splitlines()[-1].endswith("sample: the same again")) == (0, True), (
+        same_words
+    )
+    assert other == 1
+    assert "differences" in other_words
