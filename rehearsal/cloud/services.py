@@ -24,6 +24,7 @@ OWNED_SERVICES = (
     "kms",
     "sns",
     "sqs",
+    "events",
     "logs",
     "cloudwatch",
     "application-autoscaling",
