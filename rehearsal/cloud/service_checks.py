@@ -92,6 +92,8 @@ class ServiceChecks:
             )
         if not self._may_pull(role_arn, reference):
             return messages.IMAGE_REFUSED.format(role=role_arn, image=uri)
+        # With a local Docker engine this look is what makes its tag count as pushed.
+        self.images.resolve(uri)
         stored = next((i for i in repository.images if _is(i, reference)), None)
         if stored is None:
             return IMAGE_NOT_FOUND.format(image=uri)

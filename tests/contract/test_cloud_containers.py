@@ -24,7 +24,7 @@ from rehearsal.cloud.fleets.runtime import (
 )
 from rehearsal.cloud.runtime.connection import ConnectionPool, InstanceUnreachable
 from tests.support.cloud import TINY_IMAGE, wait_for
-from tests.support.docker_engine import DockerEngine, running_engine
+from tests.support.docker_engine import DockerEngine
 
 # An engine may have to be installed and given a base image first.
 pytestmark = pytest.mark.timeout(600)
@@ -40,11 +40,6 @@ class Side:
 
 
 @pytest.fixture(scope="module")
-def engine(request: pytest.FixtureRequest) -> Iterator[DockerEngine]:
-    yield from running_engine(request.config)
-
-
-@pytest.fixture(scope="module")
 def process_side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
     runtime = ProcessRuntime()
     plan = plan_from_dockerfile((TINY_IMAGE / "Dockerfile").read_text())
@@ -54,9 +49,9 @@ def process_side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
 
 
 @pytest.fixture(scope="module")
-def docker_side(engine: DockerEngine) -> Iterator[Side]:
-    image, _ = engine.client.images.build(
-        path=str(TINY_IMAGE), tag=TAG, buildargs={"BASE_IMAGE": engine.base_image}
+def docker_side(docker_engine: DockerEngine) -> Iterator[Side]:
+    image, _ = docker_engine.client.images.build(
+        path=str(TINY_IMAGE), tag=TAG, buildargs={"BASE_IMAGE": docker_engine.base_image}, rm=True
     )
     runtime = DockerRuntime(connect())
     plan = plan_from_config(image.attrs["Config"])
@@ -65,7 +60,7 @@ def docker_side(engine: DockerEngine) -> Iterator[Side]:
         image=Image(digest="sha256:0", root=Path("/"), plan=plan, engine_id=image.id),
     )
     runtime.close()
-    engine.client.images.remove(TAG, force=True)
+    docker_engine.client.images.remove(TAG, force=True)
 
 
 @pytest.fixture(params=["process_side", "docker_side"])
@@ -200,12 +195,12 @@ def test_an_entry_point_that_is_not_there_does_not_start(
 
 
 def test_an_entry_point_a_container_lacks_does_not_start(
-    docker_side: Side, engine: DockerEngine, tmp_path: Path
+    docker_side: Side, docker_engine: DockerEngine, tmp_path: Path
 ) -> None:
     context = tmp_path / "context"
     context.mkdir()
     (context / "Dockerfile").write_text(f'FROM {TAG}\nENTRYPOINT ["/nowhere/server"]')
-    built, _ = engine.client.images.build(path=str(context))
+    built, _ = docker_engine.client.images.build(path=str(context), rm=True)
     other = Image(
         digest="sha256:1", root=Path("/"), plan=docker_side.image.plan, engine_id=built.id
     )
@@ -213,7 +208,7 @@ def test_an_entry_point_a_container_lacks_does_not_start(
     with pytest.raises(ContainerNotStarted, match="nowhere"):
         docker_side.runtime.start(other, name="tiny", environment={}, model_directory=tmp_path)
 
-    assert owned(engine, this_process()) == []
+    assert owned(docker_engine, this_process()) == []
 
 
 def test_an_image_that_went_away_is_missing(docker_side: Side, tmp_path: Path) -> None:
@@ -229,17 +224,17 @@ def test_an_image_that_went_away_is_missing(docker_side: Side, tmp_path: Path) -
 
 
 def test_what_a_killed_rehearsal_left_is_removed_by_the_next(
-    docker_side: Side, engine: DockerEngine
+    docker_side: Side, docker_engine: DockerEngine
 ) -> None:
     dead = Owner(machine=this_process().machine, process="1@0.00")
     elsewhere = Owner(machine="another machine", process="1@0.00")
     for owner in (dead, elsewhere):
-        engine.client.containers.create(docker_side.image.engine_id, labels=owner.labels)
+        docker_engine.client.containers.create(docker_side.image.engine_id, labels=owner.labels)
 
     DockerRuntime(connect()).close()
 
-    assert owned(engine, dead) == []
-    kept = owned(engine, elsewhere)
+    assert owned(docker_engine, dead) == []
+    kept = owned(docker_engine, elsewhere)
     assert len(kept) == 1
     kept[0].remove()
 

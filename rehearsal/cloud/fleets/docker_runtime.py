@@ -110,8 +110,9 @@ class RunningDockerContainer:
         """Read the output until the container ends, then take its exit code and remove it."""
         code = LOST_EXIT_CODE
         try:
-            for line in _lines(self._container.logs(stream=True, follow=True)):
-                self._lines.put(line)
+            with contextlib.closing(self._container.logs(stream=True, follow=True)) as output:
+                for line in _lines(output):
+                    self._lines.put(line)
             code = exit_code(int(self._container.wait(timeout=None)["StatusCode"]))
         except ENGINE_ERRORS as err:
             # Removed by hand, or the engine has stopped: the container is lost either way.
