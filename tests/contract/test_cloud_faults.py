@@ -192,6 +192,53 @@ def test_a_throttled_call_is_refused_once_in_its_protocol(
     assert len(uses(user, fault_id)) == 1
 
 
+@pytest.mark.source("AWS provider's endpoint waiter; ACK's tests: Updating, then InService")
+@pytest.mark.parametrize(
+    ("polls", "reason"), [(0, ""), (1, ""), (3, "Request to service failed. Try again.")]
+)
+def test_an_update_rolls_back_in_silence_seen_by_so_many_polls(
+    user: CloudUser, polls: int, reason: str
+) -> None:
+    add(user, "silent-rollback", rolling_back_polls=polls, failure_reason=reason)
+    user.sagemaker.update_endpoint(EndpointName="shop", EndpointConfigName="two")
+    seen = [user.describe("shop")]
+
+    def is_settled() -> bool:
+        seen.append(user.describe("shop"))
+        return bool(seen[-1]["EndpointStatus"] == "InService")
+
+    wait_for(is_settled, "the update to come back")
+
+    statuses = [each["EndpointStatus"] for each in seen]
+    assert statuses[0] == "Updating"
+    assert statuses.count("RollingBack") == polls
+    assert seen[-1]["EndpointConfigName"] == "one"
+    assert seen[-1].get("FailureReason", "") == reason
+    assert user.invoke("shop")["name"] == "one"
+
+
+@pytest.mark.source("field reports of ResourceLimitExceeded")
+def test_a_quota_refuses_what_goes_beyond_it_in_the_services_words(user: CloudUser) -> None:
+    fault_id = add(user, "quota", instance_type="ml.m5.large", limit=2)
+    user.make_config("three", instance_count=3)
+
+    code, message = refused(
+        user.sagemaker.update_endpoint, EndpointName="shop", EndpointConfigName="three"
+    )
+    requests.delete(
+        f"{user.cloud.url}/rehearsal/faults", json={"fault_id": fault_id}, timeout=10
+    ).raise_for_status()
+    allowed = update(user, "three")
+
+    assert code == "ResourceLimitExceeded"
+    assert message.startswith(
+        "The account-level service limit 'ml.m5.large for endpoint usage' is 2 Instances, with "
+        "current utilization of 1 Instances and a request delta of 3 Instances."
+    )
+    assert allowed["EndpointConfigName"] == "three"
+    update(user, "one")
+
+
 def test_faults_are_listed_with_what_each_kind_takes_and_cleared_by_id(user: CloudUser) -> None:
     first = add(user, "throttle", operation="CreateModel", times=3)
     second = add(user, "latency", milliseconds=5)
