@@ -13,6 +13,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from rehearsal.cloud.application import CloudApplication
 from rehearsal.cloud.asynchronous.assembly import async_inference
 from rehearsal.cloud.clock import Clock, ManualClock, ScaledClock
+from rehearsal.cloud.cloudwatch.backend import RehearsedCloudWatch
+from rehearsal.cloud.cloudwatch.fleet_groups import groups_of
+from rehearsal.cloud.cloudwatch.instance_metrics import InstanceMetrics
 from rehearsal.cloud.control import ControlApi
 from rehearsal.cloud.corrections import install_clock, install_cloudwatch, remove_clock
 from rehearsal.cloud.events.announcer import Announcer
@@ -21,6 +24,7 @@ from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.fleets.artifacts import ArtifactCache
 from rehearsal.cloud.fleets.choice import runtime_and_images
 from rehearsal.cloud.fleets.fleets import Fleets
+from rehearsal.cloud.fleets.images import ImageStore
 from rehearsal.cloud.fleets.launch import Launcher
 from rehearsal.cloud.fleets.prepare import Preparer
 from rehearsal.cloud.history.history import History
@@ -80,48 +84,14 @@ class Cloud:
         self._runtime, images = runtime_and_images(settings, registry)
         access = Access(account_id=account_id, region=region)
         checks = ServiceChecks(access=access, images=images, registry=registry)
-        artifacts = ArtifactCache(directory / "artifacts", Objects(account_id))
         logs = InstanceLogs(self.clock, directory / "logs", account_id, region)
-        launcher = Launcher(
-            clock=self.clock,
-            preparer=Preparer(
-                images=images,
-                artifacts=artifacts,
-                access=checks,
-                directory=directory / "instances",
-            ),
-            runtime=self._runtime,
-            log=logs.append,
-            grace_seconds=settings.stop_grace_wall_seconds,
-            minimum_startup_wall_seconds=settings.minimum_startup_wall_seconds,
-        )
-        fleets = Fleets(
-            launcher,
-            self.record,
-            faults=self.faults,
-            maximum_instances=settings.maximum_instances,
-            changed=lambda: self.engine.wake(),
-            in_order=isinstance(self.clock, ManualClock),
-        )
+        launcher = self._launcher(images, checks, logs)
         self.scaler = Scaler()
-        self.engine = Engine(
-            clock=self.clock,
-            catalog=Catalog(account_id=account_id, region=region),
-            fleets=fleets,
-            cloudwatch=cloudwatch,
-            record=self.record,
-            invoker=Invoker(
-                self.clock,
-                seed=settings.seed,
-                account_id=account_id,
-                region=region,
-                put_object=Objects(account_id).put_captured,
-            ),
-            faults=self.faults,
-            after_alarms=self.scaler.alarms_evaluated,
-            after_minute=self.scaler.minute_passed,
-            on_tick=self.scaler.tick,
-            on_deleted=self.scaler.endpoint_deleted,
+        self.engine = self._engine(launcher, cloudwatch)
+        self._instance_metrics = InstanceMetrics(
+            store=cloudwatch.store,
+            groups=lambda: groups_of(self.engine),
+            disk=str(directory),
         )
         endpoints = Endpoints(engine=self.engine, checks=checks, targets=self.scaler)
         self.scaler.hosting = endpoints
@@ -154,6 +124,57 @@ class Cloud:
         self.timekeeper = Timekeeper(clock=self.clock, tick=self._tick)
         self.application = self._application(endpoints)
         self._server = Server(self.application, self.clock, settings.port)
+
+    def _launcher(self, images: ImageStore, checks: ServiceChecks, logs: InstanceLogs) -> Launcher:
+        directory = self.settings.directory
+        return Launcher(
+            clock=self.clock,
+            preparer=Preparer(
+                images=images,
+                artifacts=ArtifactCache(directory / "artifacts", Objects(self.settings.account_id)),
+                access=checks,
+                directory=directory / "instances",
+            ),
+            runtime=self._runtime,
+            log=logs.append,
+            grace_seconds=self.settings.stop_grace_wall_seconds,
+            minimum_startup_wall_seconds=self.settings.minimum_startup_wall_seconds,
+        )
+
+    def _engine(self, launcher: Launcher, cloudwatch: RehearsedCloudWatch) -> Engine:
+        account_id, region = self.settings.account_id, self.settings.region
+        fleets = Fleets(
+            launcher,
+            self.record,
+            faults=self.faults,
+            maximum_instances=self.settings.maximum_instances,
+            changed=lambda: self.engine.wake(),
+            in_order=isinstance(self.clock, ManualClock),
+        )
+        return Engine(
+            clock=self.clock,
+            catalog=Catalog(account_id=account_id, region=region),
+            fleets=fleets,
+            cloudwatch=cloudwatch,
+            record=self.record,
+            invoker=Invoker(
+                self.clock,
+                seed=self.settings.seed,
+                account_id=account_id,
+                region=region,
+                put_object=Objects(account_id).put_captured,
+            ),
+            faults=self.faults,
+            after_alarms=self.scaler.alarms_evaluated,
+            after_minute=self.scaler.minute_passed,
+            on_tick=self._on_tick,
+            on_deleted=self.scaler.endpoint_deleted,
+        )
+
+    def _on_tick(self) -> None:
+        """Send what instances send by themselves, then let Auto Scaling look."""
+        self._instance_metrics.tick(self.clock.now())
+        self.scaler.tick()
 
     def _application(self, endpoints: Endpoints) -> CloudApplication:
         moto = WsgiMount(DomainDispatcherApplication(create_backend_app), port=self.settings.port)

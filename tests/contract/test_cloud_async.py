@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +13,9 @@ from tests.support.cloud import BUCKET, CloudUser, start_cloud, wait_for
 from tests.support.work import (
     Inbox,
     add_work_image,
+    invoke_later,
     make_async_config,
+    metric,
     put,
     read,
     wait_read,
@@ -55,38 +56,11 @@ def endpoint(user: CloudUser, inbox: Inbox) -> str:
     return "later"
 
 
-def invoke(user: CloudUser, endpoint: str, **arguments: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = user.client("sagemaker-runtime").invoke_endpoint_async(
-        EndpointName=endpoint, **arguments
-    )
-    return answer
-
-
 def refusal(user: CloudUser, endpoint: str, **arguments: Any) -> dict[str, Any]:
     with pytest.raises(ClientError) as caught:
-        invoke(user, endpoint, **arguments)
+        invoke_later(user, endpoint, **arguments)
     answer: dict[str, Any] = dict(caught.value.response)
     return answer
-
-
-def statistic(user: CloudUser, name: str, which: str, *, variant: bool = True) -> float | None:
-    now = datetime.fromtimestamp(user.cloud.clock.now(), UTC)
-    dimensions = [{"Name": "EndpointName", "Value": "later"}]
-    if variant:
-        dimensions.append({"Name": "VariantName", "Value": "main"})
-    points = user.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/SageMaker",
-        MetricName=name,
-        Dimensions=dimensions,
-        StartTime=now - timedelta(hours=3),
-        EndTime=now + timedelta(minutes=1),
-        Period=60,
-        Statistics=[which],
-    )["Datapoints"]
-    values = [point[which] for point in points]
-    if not values:
-        return None
-    return float(sum(values) if which in ("Sum", "SampleCount") else max(values))
 
 
 @pytest.mark.source("botocore InvokeEndpointAsyncInput and Output; DG async-inference")
@@ -95,7 +69,9 @@ def test_a_request_is_queued_and_its_answer_lies_where_it_was_said(
 ) -> None:
     url = put(user, "in/rows.csv", b"1,2,3\n4,5,6")
 
-    answer = invoke(user, endpoint, InputLocation=url, ContentType="text/csv", Accept="text/plain")
+    answer = invoke_later(
+        user, endpoint, InputLocation=url, ContentType="text/csv", Accept="text/plain"
+    )
 
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
     assert answer["OutputLocation"].startswith(f"s3://{BUCKET}/later/out/")
@@ -110,7 +86,7 @@ def test_a_request_is_queued_and_its_answer_lies_where_it_was_said(
 def test_an_inline_payload_reaches_the_container_as_any_other(
     user: CloudUser, endpoint: str
 ) -> None:
-    answer = invoke(
+    answer = invoke_later(
         user,
         endpoint,
         Body=b"hello",
@@ -136,7 +112,7 @@ def test_an_inline_payload_reaches_the_container_as_any_other(
 def test_the_answers_object_is_not_named_after_the_inference_id(
     user: CloudUser, endpoint: str
 ) -> None:
-    answer = invoke(user, endpoint, Body=b"x", InferenceId="mine-2")
+    answer = invoke_later(user, endpoint, Body=b"x", InferenceId="mine-2")
 
     assert "mine-2" not in answer["OutputLocation"]
 
@@ -186,7 +162,9 @@ def test_subscribers_are_told_of_a_success_with_the_response(
     user: CloudUser, endpoint: str, inbox: Inbox
 ) -> None:
     url = put(user, "in/told.csv", b"2,2")
-    answer = invoke(user, endpoint, InputLocation=url, ContentType="text/csv", Accept="text/csv")
+    answer = invoke_later(
+        user, endpoint, InputLocation=url, ContentType="text/csv", Accept="text/csv"
+    )
 
     told = inbox.wait(inferenceId=answer["InferenceId"])
 
@@ -250,7 +228,7 @@ def test_an_endpoint_whose_topic_cannot_be_told_fails(user: CloudUser) -> None:
 def test_a_models_error_is_written_and_told_but_not_tried_again(
     user: CloudUser, endpoint: str, inbox: Inbox
 ) -> None:
-    answer = invoke(user, endpoint, Body=b"BREAK", ContentType="text/plain")
+    answer = invoke_later(user, endpoint, Body=b"BREAK", ContentType="text/plain")
 
     told = inbox.wait(inferenceId=answer["InferenceId"])
 
@@ -268,7 +246,7 @@ def test_a_models_error_is_written_and_told_but_not_tried_again(
 def test_a_payload_that_is_not_there_fails_the_request(
     user: CloudUser, endpoint: str, inbox: Inbox
 ) -> None:
-    answer = invoke(user, endpoint, InputLocation=f"s3://{BUCKET}/in/none")
+    answer = invoke_later(user, endpoint, InputLocation=f"s3://{BUCKET}/in/none")
 
     told = inbox.wait(inferenceId=answer["InferenceId"])
 
@@ -281,7 +259,7 @@ def test_a_payload_that_is_not_there_fails_the_request(
 def test_an_answer_without_a_content_length_fails(
     user: CloudUser, endpoint: str, inbox: Inbox
 ) -> None:
-    answer = invoke(user, endpoint, Body=b"CHUNKED", ContentType="text/plain")
+    answer = invoke_later(user, endpoint, Body=b"CHUNKED", ContentType="text/plain")
 
     told = inbox.wait(inferenceId=answer["InferenceId"])
 
@@ -294,7 +272,9 @@ def test_an_answer_without_a_content_length_fails(
 def test_an_instance_is_given_no_more_requests_than_it_may_have(
     user: CloudUser, endpoint: str
 ) -> None:
-    asked = [invoke(user, endpoint, Body=b"SLEEP", ContentType="text/plain") for _ in range(4)]
+    asked = [
+        invoke_later(user, endpoint, Body=b"SLEEP", ContentType="text/plain") for _ in range(4)
+    ]
 
     seen = [json.loads(wait_read(user, each["OutputLocation"])) for each in asked]
 
@@ -305,7 +285,7 @@ def test_an_instance_is_given_no_more_requests_than_it_may_have(
 def test_a_request_is_given_up_after_its_invocation_timeout(
     user: CloudUser, endpoint: str, inbox: Inbox
 ) -> None:
-    answer = invoke(
+    answer = invoke_later(
         user, endpoint, Body=b"SLEEP", ContentType="text/plain", InvocationTimeoutSeconds=1
     )
 
@@ -317,34 +297,34 @@ def test_a_request_is_given_up_after_its_invocation_timeout(
 @pytest.mark.source(MONITOR)
 def test_requests_become_the_guides_metrics_and_no_others(user: CloudUser, endpoint: str) -> None:
     def processed() -> bool:
-        sent = statistic(user, "InvocationsProcesssed", "Sum")
+        sent = metric(user, endpoint, "InvocationsProcesssed", "Sum")
         return sent is not None and sent >= 9
 
     wait_for(processed, "the metrics of this module's requests")
 
     for name in ("TimeInBacklog", "TotalProcessingTime", "ModelLatency", "RequestDownloadLatency"):
-        assert statistic(user, name, "SampleCount"), name
-    assert statistic(user, "InvocationFailures", "Sum") == 4
-    assert statistic(user, "RequestDownloadFailures", "Sum") == 1
-    assert statistic(user, "Invocation5XXErrors", "Sum") == 2
-    assert statistic(user, "Invocation4XXErrors", "Sum") == 0
+        assert metric(user, endpoint, name, "SampleCount"), name
+    assert metric(user, endpoint, "InvocationFailures", "Sum") == 4
+    assert metric(user, endpoint, "RequestDownloadFailures", "Sum") == 1
+    assert metric(user, endpoint, "Invocation5XXErrors", "Sum") == 2
+    assert metric(user, endpoint, "Invocation4XXErrors", "Sum") == 0
     for name in ("ApproximateBacklogSize", "ApproximateBacklogSizePerInstance"):
-        assert statistic(user, name, "Maximum", variant=False), name
-    assert statistic(user, "ApproximateAgeOfOldestRequest", "Maximum", variant=False)
-    assert statistic(user, "HasBacklogWithoutCapacity", "Maximum", variant=False) == 0
+        assert metric(user, endpoint, name, "Maximum", variant=False), name
+    assert metric(user, endpoint, "ApproximateAgeOfOldestRequest", "Maximum", variant=False)
+    assert metric(user, endpoint, "HasBacklogWithoutCapacity", "Maximum", variant=False) == 0
     for name in (
         "Invocations",
         "InvocationsPerInstance",
         "OverheadLatency",
         "InvocationModelErrors",
     ):
-        assert statistic(user, name, "SampleCount") is None, name
+        assert metric(user, endpoint, name, "SampleCount") is None, name
 
 
 @pytest.mark.source("DG async-inference-monitor, Logs; developer-guide#203")
 def test_each_end_is_a_line_in_the_instances_data_log(user: CloudUser, endpoint: str) -> None:
-    good = invoke(user, endpoint, Body=b"x", ContentType="text/plain")
-    bad = invoke(user, endpoint, Body=b"FAIL", ContentType="text/plain")
+    good = invoke_later(user, endpoint, Body=b"x", ContentType="text/plain")
+    bad = invoke_later(user, endpoint, Body=b"FAIL", ContentType="text/plain")
     logs = user.client("logs")
 
     def lines() -> list[str] | None:
@@ -368,58 +348,3 @@ def test_each_end_is_a_line_in_the_instances_data_log(user: CloudUser, endpoint:
         of_bad
     )
     assert "Inference request succeeded" in of_good
-
-
-@pytest.mark.source("DG async-inference-autoscale: requests wait while there are no instances")
-def test_requests_wait_while_there_is_no_instance_and_survive_an_update(user: CloudUser) -> None:
-    make_async_config(user, "away")
-    make_async_config(user, "away-2", model="away")
-    user.make_endpoint("away", "away")
-    scale(user, "away", 0)
-
-    answer = invoke(user, "away", Body=b"1,2", ContentType="text/csv")
-    user.sagemaker.update_endpoint(EndpointName="away", EndpointConfigName="away-2")
-
-    assert wait_read(user, answer["OutputLocation"]) == b"3"
-    assert answer["OutputLocation"].startswith(f"s3://{BUCKET}/away/out/")
-    assert user.wait("away")["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"] == (
-        f"s3://{BUCKET}/away-2/out"
-    )
-
-
-@pytest.mark.source("botocore InvokeEndpointAsyncInput$RequestTTLSeconds; " + MONITOR)
-def test_a_request_expires_in_the_queue_after_its_time(user: CloudUser, inbox: Inbox) -> None:
-    make_async_config(user, "stale", notification={"ErrorTopic": inbox.topic_arn})
-    user.make_endpoint("stale", "stale")
-    scale(user, "stale", 0)
-
-    answer = invoke(user, "stale", Body=b"1,2", ContentType="text/csv", RequestTTLSeconds=60)
-    told = inbox.wait(inferenceId=answer["InferenceId"])
-
-    assert told["invocationStatus"] == "Failed"
-    assert "expired after 60 seconds" in told["failureReason"]
-
-
-@pytest.mark.assumed("what becomes of a queue when its endpoint is deleted")
-def test_a_queue_is_dropped_with_its_endpoint(user: CloudUser) -> None:
-    make_async_config(user, "gone")
-    user.make_endpoint("gone", "gone")
-    scale(user, "gone", 0)
-    answer = invoke(user, "gone", Body=b"1", ContentType="text/csv")
-
-    user.sagemaker.delete_endpoint(EndpointName="gone")
-    wait_for(lambda: "gone" not in user.cloud.engine.endpoints, "the endpoint to go")
-    user.make_endpoint("gone", "gone")
-    second = invoke(user, "gone", Body=b"2", ContentType="text/csv")
-
-    assert wait_read(user, second["OutputLocation"]) == b"2"
-    assert read(user, answer["OutputLocation"]) is None
-    assert read(user, answer["FailureLocation"]) is None
-
-
-def scale(user: CloudUser, endpoint: str, count: int) -> None:
-    user.sagemaker.update_endpoint_weights_and_capacities(
-        EndpointName=endpoint,
-        DesiredWeightsAndCapacities=[{"VariantName": "main", "DesiredInstanceCount": count}],
-    )
-    assert user.wait(endpoint)["EndpointStatus"] == "InService"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -96,6 +97,37 @@ def wait_read(user: CloudUser, uri: str) -> bytes:
     """Poll until an object is there; return its bytes."""
     body: bytes = wait_for(lambda: read(user, uri), f"an object at {uri}")
     return body
+
+
+def invoke_later(user: CloudUser, endpoint: str, **arguments: Any) -> dict[str, Any]:
+    """Return InvokeEndpointAsync's answer."""
+    answer: dict[str, Any] = user.client("sagemaker-runtime").invoke_endpoint_async(
+        EndpointName=endpoint, **arguments
+    )
+    return answer
+
+
+def metric(
+    user: CloudUser, endpoint: str, name: str, which: str, *, variant: bool = True
+) -> float | None:
+    """Return a statistic over all of an asynchronous endpoint's time, or None without data."""
+    now = datetime.fromtimestamp(user.cloud.clock.now(), UTC)
+    dimensions = [{"Name": "EndpointName", "Value": endpoint}]
+    if variant:
+        dimensions.append({"Name": "VariantName", "Value": "main"})
+    points = user.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/SageMaker",
+        MetricName=name,
+        Dimensions=dimensions,
+        StartTime=now - timedelta(hours=3),
+        EndTime=now + timedelta(minutes=1),
+        Period=60,
+        Statistics=[which],
+    )["Datapoints"]
+    values = [point[which] for point in points]
+    if not values:
+        return None
+    return float(sum(values) if which in ("Sum", "SampleCount") else max(values))
 
 
 class Inbox:

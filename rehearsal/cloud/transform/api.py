@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rehearsal.cloud.errors import ApiError, validation_exception
+from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.hosting.api import json_response
-from rehearsal.cloud.hosting.catalog import MAXIMUM_TAGS
+from rehearsal.cloud.hosting.tags import merged_tags, tag_list, tag_page
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.shapes import validated_input
 from rehearsal.cloud.transform.job import TRANSFORM_JOB
@@ -65,14 +65,11 @@ class TransformApi:
 
     def _add_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         arn = self._arn(asked)
-        kept = {**self._tags.get(arn, {}), **{t["Key"]: t["Value"] for t in asked["Tags"]}}
-        if len(kept) > MAXIMUM_TAGS:
-            raise validation_exception(f"{len(kept)} tags are above the limit of {MAXIMUM_TAGS}.")
-        self._tags[arn] = kept
-        return {"Tags": _tag_list(kept)}
+        self._tags[arn] = merged_tags(self._tags.get(arn, {}), asked["Tags"])
+        return {"Tags": tag_list(self._tags[arn])}
 
     def _list_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        return {"Tags": _tag_list(self._tags.get(self._arn(asked), {}))}
+        return tag_page(self._tags.get(self._arn(asked), {}), asked)
 
     def _delete_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         tags = self._tags.get(self._arn(asked), {})
@@ -92,7 +89,3 @@ def _tagged_name(request: Request) -> str | None:
         return None
     kind, _, name = arn.split(":")[-1].partition("/")
     return name if kind == TRANSFORM_JOB else None
-
-
-def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

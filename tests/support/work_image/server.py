@@ -116,7 +116,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", self.headers.get("Accept", "application/json"))
+        asked = self.headers.get("Content-Type", "application/json")
+        self.send_header("Content-Type", self.headers.get("Accept", asked))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

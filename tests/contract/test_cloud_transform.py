@@ -1,0 +1,286 @@
+"""Batch transform through boto3: real containers over objects in S3."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.cloud import ACCOUNT, BUCKET, REGION, ROLE_ARN, CloudUser, start_cloud, wait_for
+from tests.support.transform import create_job, data_log, output_of, wait_job
+from tests.support.work import WORK_IMAGE_URI, Inbox, add_work_image, make_model, put
+
+ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
+GUIDE = "DG batch-transform"
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUser]:
+    started = start_cloud(tmp_path_factory.mktemp("cloud"), speed=60.0)
+    started.prepare()
+    add_work_image(started)
+    make_model(started, "sums", {"WORK_SLEEP": "30", "WORK_FROM": "model"})
+    put(started, "rows/a.csv", b"1,2\n3,4\n")
+    put(started, "rows/deep/b.csv", b"10,20\n")
+    yield started
+    started.cloud.stop()
+
+
+def refusal(user: CloudUser, **arguments: Any) -> dict[str, Any]:
+    with pytest.raises(ClientError) as caught:
+        create_job(user, **arguments)
+    error: dict[str, Any] = dict(caught.value.response["Error"])
+    return error
+
+
+@pytest.mark.source(f"{GUIDE}; botocore CreateTransformJobRequest, DescribeTransformJobResponse")
+def test_a_job_transforms_every_object_under_a_prefix(user: CloudUser) -> None:
+    arn = create_job(user, "plain")
+    seen = wait_job(user, "plain")
+
+    assert arn == f"{ARN}:transform-job/plain"
+    assert seen["TransformJobStatus"] == "Completed"
+    assert "FailureReason" not in seen
+    assert seen["CreationTime"] <= seen["TransformStartTime"] <= seen["TransformEndTime"]
+    assert seen["TransformInput"]["SplitType"] == "Line"
+    assert output_of(user, "plain", "a.csv") == b"3\n7\n"
+    assert output_of(user, "plain", "deep/b.csv") == b"30\n"
+
+
+@pytest.mark.source(
+    "botocore CreateTransformJob, StopTransformJob, DescribeTransformJob errors; ACK"
+)
+def test_names_and_models_that_cannot_be_are_refused(user: CloudUser) -> None:
+    create_job(user, "taken")
+    wait_job(user, "taken")
+
+    taken = refusal(user, name="taken")
+    model = refusal(user, name="no-model", model="nobody")
+    nothing = refusal(user, name="nothing", uri=f"s3://{BUCKET}/none/")
+    with pytest.raises(ClientError) as described:
+        user.sagemaker.describe_transform_job(TransformJobName="nobody")
+
+    assert taken["Code"] == "ResourceInUse"
+    assert f"{ARN}:transform-job/taken" in taken["Message"]
+    assert model == {
+        "Code": "ValidationException",
+        "Message": f'Could not find model "{ARN}:model/nobody".',
+    }
+    assert nothing["Code"] == "ValidationException"
+    assert nothing["Message"] == (
+        f'No S3 objects found under S3 URL "s3://{BUCKET}/none/" given in input data source. '
+        f"Please ensure that the bucket exists in the selected region ({REGION}), that objects "
+        f'exist under that S3 prefix, and that the role "{ROLE_ARN}" has "s3:ListBucket" '
+        f'permissions on bucket "{BUCKET}".'
+    )
+    error = described.value.response["Error"]
+    assert error["Code"] == "ValidationException"
+    assert error["Message"].startswith("Could not find requested job with name")
+
+
+@pytest.mark.assumed("texts of members that contradict each other")
+def test_jobs_that_contradict_themselves_are_refused(user: CloudUser) -> None:
+    by_name = {"InputFilter": "$.features"}
+    cases: dict[str, dict[str, Any]] = {
+        "above the limit of 100": {"MaxPayloadInMB": 101},
+        "times MaxPayloadInMB is 120": {"MaxPayloadInMB": 60, "MaxConcurrentTransforms": 2},
+        "S3DataType AugmentedManifestFile": {"data_type": "AugmentedManifestFile"},
+        "only indexes work": {"DataProcessing": by_name},
+        "must begin with $": {"DataProcessing": {"OutputFilter": "id"}},
+        "needs ContentType and Accept": {
+            "DataProcessing": {"JoinSource": "Input"},
+            "input_": {"ContentType": "image/png"},
+        },
+        "needs SplitType and AssembleWith Line": {
+            "DataProcessing": {"JoinSource": "Input"},
+            "output": {"AssembleWith": "None"},
+        },
+        "can't join": {
+            "DataProcessing": {"JoinSource": "Input"},
+            "output": {"Accept": "application/json"},
+        },
+    }
+
+    for text, arguments in cases.items():
+        error = refusal(user, name="wrong", **arguments)
+        assert error["Code"] == "ValidationException", text
+        assert text in error["Message"]
+
+
+@pytest.mark.source("botocore ContainerDefinition$ModelDataSource")
+def test_a_model_with_a_model_data_source_is_refused(user: CloudUser) -> None:
+    source = {
+        "S3Uri": f"s3://{BUCKET}/rows/",
+        "S3DataType": "S3Prefix",
+        "CompressionType": "None",
+    }
+    user.sagemaker.create_model(
+        ModelName="loose",
+        ExecutionRoleArn=ROLE_ARN,
+        PrimaryContainer={"Image": WORK_IMAGE_URI, "ModelDataSource": {"S3DataSource": source}},
+    )
+
+    error = refusal(user, name="loose", model="loose")
+
+    assert error["Message"] == (
+        "ModelDataSource is not supported for transform jobs; use ModelDataUrl."
+    )
+
+
+@pytest.mark.source(f"{GUIDE}-errors: partly processed objects; data logs of real jobs")
+def test_one_bad_object_fails_the_job_and_keeps_the_other_outputs(user: CloudUser) -> None:
+    put(user, "mixed/bad.csv", b"1,1\nFAIL\n")
+    put(user, "mixed/good.csv", b"1,2\n")
+
+    create_job(user, "mixed", f"s3://{BUCKET}/mixed/", BatchStrategy="SingleRecord")
+    seen = wait_job(user, "mixed")
+    lines = data_log(user, "mixed")
+
+    assert seen["TransformJobStatus"] == "Failed"
+    assert seen["FailureReason"] == "ClientError: See job logs for more information"
+    assert output_of(user, "mixed", "good.csv") == b"3\n"
+    assert output_of(user, "mixed", "bad.csv") is None
+    assert lines[1].endswith(f":[sagemaker logs]: {BUCKET}/mixed/bad.csv: ClientError: 400")
+    assert lines[-1].endswith(f"{BUCKET}/mixed/bad.csv: the model says FAIL")
+
+
+@pytest.mark.assumed("which failures are tried again; FailureReason of a server error")
+def test_a_server_error_is_tried_again_as_often_as_asked(user: CloudUser) -> None:
+    put(user, "broken/1.bin", b"BREAK")
+    put(user, "broken/2.bin", b"count")
+
+    create_job(
+        user,
+        "broken",
+        f"s3://{BUCKET}/broken/",
+        input_={"ContentType": "text/plain", "SplitType": "None"},
+        ModelClientConfig={"InvocationsMaxRetries": 2},
+    )
+    seen = wait_job(user, "broken")
+
+    assert seen["FailureReason"] == "AlgorithmError: See job logs for more information"
+    assert "Bad HTTP status received from algorithm: 500" in data_log(user, "broken")[1]
+    assert json.loads(output_of(user, "broken", "2.bin") or b"")["requests"] == 4
+
+
+@pytest.mark.source(
+    "botocore ModelClientConfig$InvocationsTimeoutInSeconds; sagemaker-python-sdk#1951"
+)
+def test_a_request_without_an_answer_in_time_fails_the_object(user: CloudUser) -> None:
+    put(user, "slow/1.bin", b"SLEEP")
+
+    create_job(
+        user,
+        "slow",
+        f"s3://{BUCKET}/slow/",
+        input_={"ContentType": "text/plain", "SplitType": "None"},
+        ModelClientConfig={"InvocationsTimeoutInSeconds": 1, "InvocationsMaxRetries": 0},
+    )
+    seen = wait_job(user, "slow")
+
+    assert seen["FailureReason"].startswith("InternalServerError: We encountered an internal error")
+    assert data_log(user, "slow")[1].endswith("1.bin: Unable to get response from algorithm")
+
+
+@pytest.mark.assumed("FailureReason of a container that doesn't start")
+def test_a_container_that_is_never_healthy_fails_the_job(user: CloudUser) -> None:
+    user.make_config("sick", environment={"TINY_EXIT": "3"})
+
+    create_job(user, "sick", model="sick")
+    seen = wait_job(user, "sick")
+
+    assert seen["TransformJobStatus"] == "Failed"
+    assert seen["FailureReason"] == "AlgorithmError: See job logs for more information"
+    assert "TransformStartTime" not in seen
+
+
+@pytest.mark.source("botocore StopTransformJob")
+def test_a_stopped_job_ends_its_containers_and_stores_nothing(user: CloudUser) -> None:
+    put(user, "stopped/1.csv", b"1,2\n")
+    put(user, "stopped/2.bin", b"SLEEP")
+
+    create_job(
+        user,
+        "stopped",
+        f"s3://{BUCKET}/stopped/",
+        input_={"ContentType": "text/plain", "SplitType": "None"},
+    )
+    mine = {"transform_job_name": "stopped"}
+
+    def processes() -> list[dict[str, Any]]:
+        return [p for p in user.control("status")["processes"] if mine.items() <= p.items()]
+
+    wait_for(
+        lambda: (
+            "TransformStartTime"
+            in user.sagemaker.describe_transform_job(TransformJobName="stopped")
+        ),
+        "the job to start",
+    )
+    during = processes(), user.control("inventory")["resources"]
+    user.sagemaker.stop_transform_job(TransformJobName="stopped")
+    at_once = user.sagemaker.describe_transform_job(TransformJobName="stopped")
+    seen = wait_job(user, "stopped")
+    with pytest.raises(ClientError) as again:
+        user.sagemaker.stop_transform_job(TransformJobName="stopped")
+
+    running = {"service": "sagemaker", "type": "transform-job", "name": "stopped"}
+    assert len(during[0]) == 1
+    assert running in during[1]
+    assert at_once["TransformJobStatus"] == "Stopping"
+    assert seen["TransformJobStatus"] == "Stopped"
+    assert "TransformEndTime" in seen
+    assert processes() == []
+    assert running not in user.control("inventory")["resources"]
+    assert output_of(user, "stopped", "1.csv") is None
+    assert again.value.response["Error"]["Code"] == "ValidationException"
+
+
+@pytest.mark.source("botocore ListTransformJobsRequest")
+def test_jobs_are_listed_and_tagged(user: CloudUser) -> None:
+    arn = create_job(user, "tagged", Tags=[{"Key": "team", "Value": "a"}])
+    wait_job(user, "tagged")
+    sagemaker = user.sagemaker
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "cost", "Value": "1"}])
+    sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team"])
+
+    listed = sagemaker.list_transform_jobs(NameContains="tagg", StatusEquals="Completed")
+    pages = sagemaker.get_paginator("list_transform_jobs").paginate(MaxResults=2)
+    names = [job["TransformJobName"] for p in pages for job in p["TransformJobSummaries"]]
+
+    assert [job["TransformJobArn"] for job in listed["TransformJobSummaries"]] == [arn]
+    assert names[0] == "tagged"
+    assert "plain" in names
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "cost", "Value": "1"}]
+
+
+@pytest.mark.source("DG inference-pipelines; automating-sagemaker-with-eventbridge")
+def test_a_job_runs_a_pipeline_and_its_end_is_an_event(user: CloudUser) -> None:
+    inbox = Inbox(user, "jobs")
+    user.client("events").put_rule(
+        Name="jobs",
+        EventPattern=json.dumps({"detail-type": ["SageMaker Transform Job State Change"]}),
+    )
+    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:jobs"
+    user.client("events").put_targets(Rule="jobs", Targets=[{"Id": "1", "Arn": queue}])
+    container = {"Image": WORK_IMAGE_URI, "ModelDataUrl": user.put_artifact("pipe/model.tar.gz")}
+    user.sagemaker.create_model(
+        ModelName="pipe", ExecutionRoleArn=ROLE_ARN, Containers=[container, container]
+    )
+
+    create_job(user, "pipe", model="pipe", BatchStrategy="SingleRecord")
+    seen = wait_job(user, "pipe")
+
+    assert seen["TransformJobStatus"] == "Completed", seen
+    assert output_of(user, "pipe", "a.csv") == b"3\n7\n"
+    wait_for(
+        lambda: any(
+            m["detail"]["TransformJobName"] == "pipe"
+            and m["detail"]["TransformJobStatus"] == "Completed"
+            for m in inbox.receive()
+        ),
+        "the event of the job's end",
+    )
