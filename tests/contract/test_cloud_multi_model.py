@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -159,7 +160,7 @@ def answered(user: CloudUser, endpoint: str, model: str) -> dict[str, Any] | Non
         return None
 
 
-@pytest.mark.source("API MultiModelConfig: ModelCacheSetting")
+@pytest.mark.source("DG multi-model-caching: unloaded and deleted after its invocation")
 def test_without_caching_a_model_goes_when_nobody_uses_it(user: CloudUser) -> None:
     uncached = multi_model(MultiModelConfig={"ModelCacheSetting": "Disabled"})
     make_endpoint(user, "uncached", uncached)
@@ -171,8 +172,20 @@ def test_without_caching_a_model_goes_when_nobody_uses_it(user: CloudUser) -> No
     wait_for(lambda: models.loaded_count == 0, "the model to be unloaded")
 
     assert answer["loaded"] == 1
+    wait_for(lambda: not Path(answer["url"]).exists(), "the model to be deleted")
     assert ask(user, "uncached", "b")["loaded"] == 1
     remove(user, "uncached")
+
+
+@pytest.mark.source("DG how multi-model endpoints work: to the instance that has the model")
+def test_a_model_is_asked_for_where_it_is_loaded(user: CloudUser) -> None:
+    config = make_config(user, "spread", multi_model(), variant={"InitialInstanceCount": 2})
+    user.make_endpoint("spread", config)
+
+    answers = [ask(user, "spread", "a") for _ in range(8)]
+
+    assert len({answer["pid"] for answer in answers}) == 1
+    remove(user, "spread")
 
 
 @pytest.mark.source("DG mms-container-apis: a request that finds its model loading waits for it")

@@ -169,7 +169,15 @@ def linked_copy(source: Path, target: Path) -> None:
     """Lay out a directory's files a second time without their bytes; the target is replaced."""
     shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, target, copy_function=os.link)
+    shutil.copytree(source, target, copy_function=_link_or_copy)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        # Not every file system has links.
+        shutil.copy2(source, target)
 
 
 def _digest_of_files(files: Mapping[str, bytes]) -> str:

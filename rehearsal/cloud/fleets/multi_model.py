@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import shutil
 import threading
 import time
 from collections import deque
@@ -194,9 +195,9 @@ class MultiModel:
         )
 
     def holds(self, target_model: str) -> bool:
-        """Tell whether a request for this model would find it loaded."""
+        """Tell whether this instance has the model loaded, or is about to."""
         model = self._models.get(target_model)
-        return model is not None and model.state is ModelState.LOADED
+        return model is not None and model.state is not ModelState.ABSENT
 
     @property
     def loaded_count(self) -> int:
@@ -212,13 +213,13 @@ class MultiModel:
         return taken
 
     def finish(self, model: _Model) -> None:
-        """Count a use out; without caching the model goes when nobody uses it."""
+        """Count a use out; without caching the model goes when nobody uses it, disk and all."""
         with self._lock:
             model.in_use -= 1
             model.last_used = time.monotonic()
             unload = not self._caches_models and model.in_use == 0
         if unload:
-            threading.Thread(target=self._unload, args=(model,), daemon=True).start()
+            threading.Thread(target=self._drop, args=(model,), daemon=True).start()
 
     def is_lost(self, model: _Model) -> bool:
         """Ask the container for a model; forget it when it answers 404."""
@@ -324,6 +325,18 @@ class MultiModel:
                     return True
             time.sleep(RETRY_PAUSE_WALL_SECONDS)
         return False
+
+    def _drop(self, model: _Model) -> None:
+        """Unload a model that isn't to be cached, and delete its files.
+
+        Source: SageMaker Developer Guide, "Set multi-model endpoint model caching behavior"
+        """
+        if not self._unload(model):
+            return
+        with model.work, self._lock:
+            if model.state is ModelState.ABSENT and model.directory is not None:
+                shutil.rmtree(model.directory, ignore_errors=True)
+                model.directory = None
 
     def _unload(self, model: _Model) -> bool:
         """Unload a model unless somebody uses or works on it; tell whether that was done.

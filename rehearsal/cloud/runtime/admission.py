@@ -15,6 +15,7 @@ from rehearsal.cloud.runtime.failure import Failures, check_container, check_kin
 from rehearsal.cloud.runtime.headers import (
     NEW_SESSION,
     SESSION_ID,
+    TARGET_MODEL,
     TARGET_VARIANT,
     check_headers,
 )
@@ -24,6 +25,7 @@ from rehearsal.cloud.runtime.routing import (
     Route,
     RouteKind,
     VariantRoute,
+    choose_for_model,
     choose_instance,
     choose_lane,
     choose_variant,
@@ -122,7 +124,7 @@ class Admission:
         if session_id is not None and session_id != NEW_SESSION:
             return self._session(route, session_id)
         variant = self._variant(route, headers.get(TARGET_VARIANT))
-        lane, instance = self.acquire(route.endpoint_name, variant)
+        lane, instance = self.acquire(route.endpoint_name, variant, headers.get(TARGET_MODEL))
         return variant, lane, instance
 
     def _session(self, route: Route, session_id: str) -> tuple[VariantRoute, Lane, Instance]:
@@ -154,8 +156,13 @@ class Admission:
             raise refusal(f"All variants of endpoint {route.endpoint_name} have weight 0.")
         return chosen
 
-    def acquire(self, endpoint_name: str, variant: VariantRoute) -> tuple[Lane, Instance]:
+    def acquire(
+        self, endpoint_name: str, variant: VariantRoute, target_model: str | None = None
+    ) -> tuple[Lane, Instance]:
         """Return an instance of the variant with the request counted in.
+
+        Args:
+            target_model: the model wanted of a multi-model endpoint
 
         Raises:
             ApiError: ServiceUnavailable, when no instance takes requests
@@ -163,7 +170,10 @@ class Admission:
         for attempt in range(MAXIMUM_CHOICES):
             lane = choose_lane(variant, self._rng)
             if lane is not None:
-                instance = choose_instance(lane, variant.routing_strategy, self._rng)
+                if target_model is not None:
+                    instance = choose_for_model(lane, target_model, self._rng)
+                else:
+                    instance = choose_instance(lane, variant.routing_strategy, self._rng)
                 if instance is not None and instance.acquire():
                     return lane, instance
             # The table this request read is out of date; the engine is about to replace it.

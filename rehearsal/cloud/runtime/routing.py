@@ -16,6 +16,9 @@ from rehearsal.cloud.runtime.on_demand import OnDemand
 
 T = TypeVar("T")
 
+# From this many requests on, an instance shares a model with one that has to load it first.
+MANY_REQUESTS = 8
+
 
 class RouteKind(StrEnum):
     """What an endpoint's config makes of it; each takes other requests."""
@@ -112,6 +115,24 @@ def choose_lane(variant: VariantRoute, rng: random.Random) -> Lane | None:
     return _weighted(lanes, [lane.share for lane in lanes], rng)
 
 
+def choose_for_model(lane: Lane, target_model: str, rng: random.Random) -> Instance | None:
+    """Return the instance that has a target model already, unless it is busy with many requests.
+
+    Source: SageMaker Developer Guide, "How multi-model endpoints work"; how many are many is
+        assumed
+    """
+    holders = [each for each in lane.instances if _holds(each, target_model)]
+    least = _least_outstanding(holders, rng)
+    if least is None or least.outstanding >= MANY_REQUESTS:
+        return _least_outstanding(lane.instances, rng)
+    return least
+
+
+def _holds(instance: Instance, target_model: str) -> bool:
+    models = instance.multi_model
+    return models is not None and models.holds(target_model)
+
+
 def choose_instance(lane: Lane, strategy: RoutingStrategy, rng: random.Random) -> Instance | None:
     """Return an instance by the variant's strategy; chance decides among equals."""
     instances = lane.instances
@@ -119,6 +140,10 @@ def choose_instance(lane: Lane, strategy: RoutingStrategy, rng: random.Random) -
         return instances[0] if instances else None
     if strategy is RoutingStrategy.RANDOM:
         return rng.choice(instances)
+    return _least_outstanding(instances, rng)
+
+
+def _least_outstanding(instances: Sequence[Instance], rng: random.Random) -> Instance | None:
     fewest = min((instance.outstanding for instance in instances), default=None)
     equals = [instance for instance in instances if instance.outstanding == fewest]
     return rng.choice(equals) if equals else None
