@@ -104,13 +104,7 @@ class Cloud:
             seed=settings.seed,
         )
         self.engine.on_change_began = self._asynchronous.change_began
-        self.events = EventBus(
-            clock=self.clock,
-            record=self.record,
-            account_id=account_id,
-            region=region,
-            new_id=new_id,
-        )
+        self.events = self._event_bus()
         self.engine.on_changed = Announcer(engine=self.engine, bus=self.events).endpoint_changed
         self._transform = TransformJobs(
             engine=self.engine,
@@ -124,6 +118,15 @@ class Cloud:
         self.timekeeper = Timekeeper(clock=self.clock, tick=self._tick)
         self.application = self._application(endpoints)
         self._server = Server(self.application, self.clock, settings.port)
+
+    def _event_bus(self) -> EventBus:
+        return EventBus(
+            clock=self.clock,
+            record=self.record,
+            account_id=self.settings.account_id,
+            region=self.settings.region,
+            new_id=new_id,
+        )
 
     def _launcher(self, images: ImageStore, checks: ServiceChecks, logs: InstanceLogs) -> Launcher:
         directory = self.settings.directory
