@@ -70,15 +70,8 @@ class Cloud:
         self.shutdown = threading.Event()
         self.faults = Faults(self.record, seed=settings.seed)
         self.history = History(settings.history_directory, self.clock, start_of(self))
-        reset_backends()
-        seed_ids(settings.seed)
-        install_clock(self.clock)
+        cloudwatch = self._corrected_moto()
         account_id, region = settings.account_id, settings.region
-        install_managed_policies(backend("iam", account_id, region))
-        install_registry()
-        cloudwatch = install_cloudwatch(
-            account_id, region, self.clock, self.record, lambda: self.engine.flush_meters()
-        )
         directory = settings.directory
         registry = backend("ecr", account_id, region)
         self._runtime, images = runtime_and_images(settings, registry)
@@ -106,18 +99,33 @@ class Cloud:
         self.engine.on_change_began = self._asynchronous.change_began
         self.events = self._event_bus()
         self.engine.on_changed = Announcer(engine=self.engine, bus=self.events).endpoint_changed
-        self._transform = TransformJobs(
-            engine=self.engine,
-            launcher=launcher,
-            objects=Objects(account_id),
-            permissions=access,
-            bus=self.events,
-            maximum_instances=settings.maximum_instances,
-        )
+        self._transform = self._transform_jobs(launcher, access)
         self._images = images
         self.timekeeper = Timekeeper(clock=self.clock, tick=self._tick)
         self.application = self._application(endpoints)
         self._server = Server(self.application, self.clock, settings.port)
+
+    def _corrected_moto(self) -> RehearsedCloudWatch:
+        """Empty moto and correct what it gets wrong; return the CloudWatch of this cloud."""
+        account_id, region = self.settings.account_id, self.settings.region
+        reset_backends()
+        seed_ids(self.settings.seed)
+        install_clock(self.clock)
+        install_managed_policies(backend("iam", account_id, region))
+        install_registry()
+        return install_cloudwatch(
+            account_id, region, self.clock, self.record, lambda: self.engine.flush_meters()
+        )
+
+    def _transform_jobs(self, launcher: Launcher, access: Access) -> TransformJobs:
+        return TransformJobs(
+            engine=self.engine,
+            launcher=launcher,
+            objects=Objects(self.settings.account_id),
+            permissions=access,
+            bus=self.events,
+            maximum_instances=self.settings.maximum_instances,
+        )
 
     def _event_bus(self) -> EventBus:
         return EventBus(
