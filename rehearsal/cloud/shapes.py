@@ -18,8 +18,12 @@ import botocore.model
 from rehearsal.cloud.errors import ApiError, validation_exception
 
 # Java's character classes in the service's patterns, as ranges of Python's; a pattern with any
-# other class isn't checked.
+# other class isn't checked. Letters and numbers are Python's \w, which also takes the underscore
+# that every pattern with them allows.
 JAVA_CLASSES = {
+    "L": r"\w",
+    "N": r"\w",
+    "Z": r" \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
     "Print": r"\x20-\x7e",
     "Alnum": "a-zA-Z0-9",
     "ASCII": r"\x00-\x7f",

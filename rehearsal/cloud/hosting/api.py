@@ -10,11 +10,12 @@ from typing import Any
 from rehearsal.cloud.errors import ApiError, validation_exception
 from rehearsal.cloud.fleets.launch import artifact_url
 from rehearsal.cloud.hosting import messages
-from rehearsal.cloud.hosting.catalog import CONFIG, ENDPOINT, MAXIMUM_TAGS, MODEL, Entry
+from rehearsal.cloud.hosting.catalog import CONFIG, ENDPOINT, MODEL, Entry
 from rehearsal.cloud.hosting.config_rules import check_config
 from rehearsal.cloud.hosting.endpoints import Endpoints
 from rehearsal.cloud.hosting.listing import Row, page
 from rehearsal.cloud.hosting.model_rules import check_model
+from rehearsal.cloud.hosting.tags import tag_list, tag_page
 from rehearsal.cloud.hosting.variants import DEFAULT_WEIGHT, all_variants, containers_of
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.ids import request_id
@@ -175,14 +176,11 @@ class HostingApi:
 
     def _add_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         arn = self._existing_arn(asked)
-        kept = {**self._catalog.tags.get(arn, {}), **{t["Key"]: t["Value"] for t in asked["Tags"]}}
-        if len(kept) > MAXIMUM_TAGS:
-            raise validation_exception(f"{len(kept)} tags are above the limit of {MAXIMUM_TAGS}.")
-        self._catalog.tags[arn] = kept
-        return {"Tags": _tag_list(kept)}
+        self._catalog.put_tags(arn, asked["Tags"])
+        return {"Tags": tag_list(self._catalog.tags.get(arn, {}))}
 
     def _list_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        return {"Tags": _tag_list(self._catalog.tags.get(self._existing_arn(asked), {}))}
+        return tag_page(self._catalog.tags.get(self._existing_arn(asked), {}), asked)
 
     def _delete_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         tags = self._catalog.tags.get(self._existing_arn(asked), {})
@@ -193,9 +191,10 @@ class HostingApi:
     def _existing_arn(self, asked: Mapping[str, Any]) -> str:
         arn = str(asked["ResourceArn"])
         kind, _, name = arn.split(":")[-1].partition("/")
-        if kind == ENDPOINT:
-            return self.endpoints.get(name).arn
-        return self._catalog.get(kind, name).arn
+        found = self.endpoints.get(name) if kind == ENDPOINT else self._catalog.get(kind, name)
+        if found.arn != arn:
+            raise messages.not_found(kind, arn)
+        return arn
 
     # ---- shared
 
@@ -229,7 +228,3 @@ def json_response(result: Mapping[str, Any], *, status: int = 200) -> Response:
         headers=(("Content-Type", CONTENT_TYPE), ("x-amzn-RequestId", request_id())),
         body=json.dumps(result).encode(),
     )
-
-
-def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

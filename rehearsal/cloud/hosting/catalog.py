@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.cloud.hosting import messages
+from rehearsal.cloud.hosting.tags import merged_tags
 
 MODEL = "model"
 CONFIG = "endpoint-config"
 ENDPOINT = "endpoint"
-MAXIMUM_TAGS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +45,10 @@ class Catalog:
         arn = self.arn(kind, name)
         if name in entries:
             raise messages.already_exists(kind, arn)
+        self.put_tags(arn, members.get("Tags", ()))
         kept = {key: value for key, value in members.items() if key != "Tags"}
         entry = Entry(name=name, arn=arn, creation_time=now, members=copy.deepcopy(kept))
         entries[name] = entry
-        self.put_tags(arn, members.get("Tags", ()))
         return entry
 
     def get(self, kind: str, name: str) -> Entry:
@@ -71,7 +71,7 @@ class Catalog:
     def put_tags(self, arn: str, tags: Any) -> None:
         """Set tags by key."""
         if tags:
-            self.tags.setdefault(arn, {}).update({tag["Key"]: tag["Value"] for tag in tags})
+            self.tags[arn] = merged_tags(self.tags.get(arn, {}), tags)
 
     def _entries(self, kind: str) -> dict[str, Entry]:
         return self.models if kind == MODEL else self.configs

@@ -34,7 +34,7 @@ def page(rows: Iterable[Row], asked: Mapping[str, Any], *, result_key: str) -> d
         key=lambda row: _sort_key(row, sort_by),
         reverse=asked.get("SortOrder", "Descending") == "Descending",
     )
-    start = _offset(asked.get("NextToken"))
+    start = offset_of(asked.get("NextToken"))
     size = asked.get("MaxResults", DEFAULT_MAXIMUM_RESULTS)
     answer: dict[str, Any] = {result_key: [row.summary for row in found[start : start + size]]}
     if start + size < len(found):
@@ -62,7 +62,8 @@ def _sort_key(row: Row, sort_by: str) -> tuple[Any, str]:
     return (row.times["CreationTime"], row.name)
 
 
-def _offset(token: str | None) -> int:
+def offset_of(token: str | None) -> int:
+    """Return where a page begins; a token that no list operation gave is refused."""
     if token is None:
         return 0
     if not token.isdecimal():

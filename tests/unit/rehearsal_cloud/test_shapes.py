@@ -115,6 +115,17 @@ def test_java_character_classes_are_understood() -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["Größe", "naïve key", "数", "a_b.c:d/e=f+g-h@i", "½"])
+def test_letters_numbers_and_spaces_of_any_language_may_be_in_a_tag(key: str) -> None:
+    members = {"ResourceArn": "arn:aws:sagemaker:eu-west-1:123456789012:model/m"}
+    good = {**members, "Tags": [{"Key": key, "Value": key}]}
+
+    assert validated_input("sagemaker", "AddTags", json.dumps(good).encode()) == good
+    assert "regular expression" in refusal(
+        "AddTags", {**members, "Tags": [{"Key": f"{key}!", "Value": ""}]}
+    )
+
+
 def test_good_input_comes_back_as_it_was_sent() -> None:
     members = {"EndpointName": "e", "EndpointConfigName": "c", "Tags": [{"Key": "k", "Value": ""}]}
 
