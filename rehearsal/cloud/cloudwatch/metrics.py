@@ -46,11 +46,7 @@ def series_key(namespace: str, name: str, dimensions: Mapping[str, str]) -> Seri
     return SeriesKey(namespace=namespace, name=name, dimensions=tuple(sorted(dimensions.items())))
 
 
-def _no_values() -> array[float]:
-    return array("d")
-
-
-@dataclass
+@dataclass(slots=True)
 class Bucket:
     """Statistics of the data within one bucket of time."""
 
@@ -59,7 +55,13 @@ class Bucket:
     minimum: float = math.inf
     maximum: float = -math.inf
     unit: str | None = None
-    values: array[float] = field(default_factory=_no_values)
+    # Made with the first value: most buckets of an idle endpoint hold one.
+    kept: array[float] | None = None
+
+    @property
+    def values(self) -> array[float]:
+        """The values that percentiles come from."""
+        return self.kept if self.kept is not None else array("d")
 
     def add(self, value: float, count: float = 1.0) -> None:
         """Add a value that was seen `count` times."""
@@ -77,7 +79,8 @@ class Bucket:
         self.minimum = min(self.minimum, other.minimum)
         self.maximum = max(self.maximum, other.maximum)
         self.unit = other.unit if other.unit is not None else self.unit
-        self.values.extend(other.values)
+        if other.kept is not None:
+            self._make().extend(other.kept)
 
     def statistic(self, name: str) -> float | None:
         """Return Sum, Average, Minimum, Maximum, SampleCount or an extended one such as p99."""
@@ -96,12 +99,18 @@ class Bucket:
         return extended(self.values, name)
 
     def _keep(self, value: float) -> None:
-        if len(self.values) < MAXIMUM_VALUES:
-            self.values.append(value)
+        kept = self._make()
+        if len(kept) < MAXIMUM_VALUES:
+            kept.append(value)
             return
         index = random.Random(self.sample_count).randrange(int(self.sample_count))
         if index < MAXIMUM_VALUES:
-            self.values[index] = value
+            kept[index] = value
+
+    def _make(self) -> array[float]:
+        if self.kept is None:
+            self.kept = array("d")
+        return self.kept
 
 
 @dataclass
@@ -122,8 +131,8 @@ class Series:
             self._roll_up(min(self.minutes))
         if is_high_resolution:
             found.append(_made(self.seconds, math.floor(timestamp)))
-            if len(self.seconds) > MAXIMUM_SECONDS:
-                del self.seconds[next(iter(self.seconds))]
+            while (oldest := next(iter(self.seconds))) < self.newest - MAXIMUM_SECONDS:
+                del self.seconds[oldest]
         return found
 
     def period(self, start: float, seconds: float) -> list[Bucket]:
