@@ -120,7 +120,11 @@ def status(directory: DirectoryOption = None) -> None:
     with _errors():
         session = sessions.current(directory_of(directory))
     _print_session(session)
-    processes = sessions.ask(session, "status")["processes"]
+    told = tell_cloud(directory, "GET", "status")
+    now = datetime.fromtimestamp(told["now"], UTC)
+    moves = "is moved by hand" if told["clock"] == "manual" else "runs by itself"
+    console.print(f"it is       {now:%Y-%m-%d %H:%M:%S} UTC in the rehearsal; the clock {moves}")
+    processes = told["processes"]
     table = Table("endpoint", "variant", "endpoint config", "pid", "port")
     for process in processes:
         names = (process["endpoint_name"], process["variant_name"], process["endpoint_config_name"])
