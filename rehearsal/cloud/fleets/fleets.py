@@ -72,7 +72,6 @@ class Fleets:
         self._retry_at: dict[tuple[str, str], float] = {}
         self._threads: set[threading.Thread] = set()
         self._numbers = itertools.count(1)
-        self._hurried = False
         self.version = 0
 
     def reconcile(self, wishes: Mapping[str, Mapping[str, VariantWish]]) -> None:
@@ -125,7 +124,7 @@ class Fleets:
 
     def stop(self) -> None:
         """End every instance and wait until all are gone."""
-        self._hurried = True
+        self._launcher.ending.set()
         self.reconcile({})
         while True:
             with self._lock:
@@ -306,7 +305,7 @@ class Fleets:
         self._event("terminated", instance)
 
     def _end(self, instance: Instance) -> None:
-        self._launcher.stop(instance, hurried=self._hurried)
+        self._launcher.stop(instance)
 
     def _event(self, what: str, instance: Instance, **members: object) -> None:
         spec = instance.spec

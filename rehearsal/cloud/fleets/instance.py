@@ -170,8 +170,14 @@ class Instance:
             self.state = state
             return True
 
-    def drain(self, seconds: float) -> None:
-        """Wait until no request is outstanding, at most so many wall seconds."""
+    def drain(self, seconds: float, *, until: threading.Event | None = None) -> None:
+        """Wait until no request is outstanding, at most so many wall seconds.
+
+        Args:
+            until: ends the wait when it is set
+        """
         deadline = time.monotonic() + seconds
         while self.outstanding > 0 and time.monotonic() < deadline:
+            if until is not None and until.is_set():
+                return
             time.sleep(0.01)

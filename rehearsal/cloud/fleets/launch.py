@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.cloud.clock import Clock
@@ -37,6 +37,7 @@ PING_PAUSE_WALL_SECONDS = 0.05
 GOOD_PINGS_IN_A_ROW = 2
 # A container that exits is started again; a crash loop shows itself within a few rounds.
 MAXIMUM_STARTS = 3
+JOIN_WALL_SECONDS = 0.2
 
 # What a launch that fails on purpose leaves as FailureReason.
 FAULT_TEXTS = {
@@ -62,6 +63,7 @@ class Launcher:
     Args:
         grace_seconds: wall seconds between SIGTERM and SIGKILL
         minimum_startup_wall_seconds: a start-up limit never gets shorter than this
+        ending: set when the whole cloud ends, which waits for nobody's long request
     """
 
     clock: Clock
@@ -70,6 +72,7 @@ class Launcher:
     log: LogSink
     grace_seconds: float = STOP_GRACE_WALL_SECONDS
     minimum_startup_wall_seconds: float = MINIMUM_STARTUP_WALL_SECONDS
+    ending: threading.Event = field(default_factory=threading.Event)
 
     def launch(self, instance: Instance) -> None:
         """Bring an instance up until all its containers answer their pings.
@@ -93,25 +96,28 @@ class Launcher:
         """Drain, end the containers, close the connections; returns when nothing is left of it.
 
         Args:
-            hurried: whether the whole cloud ends, which waits for nobody's long request
+            hurried: whether to wait for long requests and slow ends as little as when all ends
         """
         instance.close_to_requests()
-        instance.drain(STOP_WALL_SECONDS if hurried else INVOCATION_TIMEOUT_WALL_SECONDS)
+        if not hurried:
+            instance.drain(INVOCATION_TIMEOUT_WALL_SECONDS, until=self.ending)
+        if hurried or self.ending.is_set():
+            instance.drain(STOP_WALL_SECONDS)
         self.end_containers(instance, hurried=hurried)
         shutil.rmtree(self.preparer.instance_directory(instance), ignore_errors=True)
         instance.become(InstanceState.GONE, unless_stopping=False)
 
     def end_containers(self, instance: Instance, *, hurried: bool = False) -> None:
         """Send every container SIGTERM at once, and SIGKILL to what is left after the grace."""
-        grace = min(STOP_WALL_SECONDS, self.grace_seconds) if hurried else self.grace_seconds
-        threads = [
-            threading.Thread(target=container.end, args=(grace,), daemon=True)
-            for container in instance.containers
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        short = min(STOP_WALL_SECONDS, self.grace_seconds)
+        hurried = hurried or self.ending.is_set()
+        threads = _end_all(instance, short if hurried else self.grace_seconds)
+        while any(thread.is_alive() for thread in threads):
+            threads[0].join(JOIN_WALL_SECONDS)
+            threads = [thread for thread in threads if thread.is_alive()]
+            if threads and self.ending.is_set() and not hurried:
+                hurried = True
+                threads += _end_all(instance, short)
 
     def write(self, instance: Instance, hostname: str, line: str) -> None:
         """Append a line to a container's log stream."""
@@ -242,6 +248,16 @@ class Launcher:
         while self.clock.now() < instance.waits_until and not instance.stopping.is_set():
             instance.stopping.wait(PING_PAUSE_WALL_SECONDS)
         instance.waits_until = None
+
+
+def _end_all(instance: Instance, grace_seconds: float) -> list[threading.Thread]:
+    threads = [
+        threading.Thread(target=container.end, args=(grace_seconds,), daemon=True)
+        for container in instance.containers
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
 
 
 def ping_failed(instance: Instance, hostname: str) -> str:
