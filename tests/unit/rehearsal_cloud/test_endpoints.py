@@ -255,3 +255,43 @@ def test_a_patch_is_refused_while_a_change_is_under_way(hosting: SimulatedHostin
 
     with pytest.raises(ApiError, match="Cannot update in-progress endpoint"):
         hosting.api.endpoints.patch("e", 60)
+
+
+@pytest.mark.source("botocore EndpointStatus UpdateRollbackFailed: fixed by any UpdateEndpoint")
+def test_a_failed_rollback_is_mended_by_the_next_update(hosting: SimulatedHosting) -> None:
+    create(hosting)
+    rolling = {
+        "RollingUpdatePolicy": {"MaximumBatchSize": HALF, "WaitIntervalInSeconds": 60},
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]},
+    }
+    hosting.call(
+        "UpdateEndpoint", EndpointName="e", EndpointConfigName="two", DeploymentConfig=rolling
+    )
+    hosting.look()
+    hosting.fleets.start_up()
+    hosting.look()
+    hosting.look(60)
+    hosting.look()
+    hosting.fleets.start_up()
+    hosting.look()
+    hosting.alarms.in_alarm = {"errors"}
+    hosting.look()
+    hosting.look()
+    hosting.fleets.fail(InstanceState.STARTING, "no capacity")
+    hosting.look()
+    mixed = hosting.call("DescribeEndpoint", EndpointName="e")
+    scaled = hosting.refusal(
+        "UpdateEndpointWeightsAndCapacities",
+        EndpointName="e",
+        DesiredWeightsAndCapacities=[{"VariantName": "v", "DesiredInstanceCount": 1}],
+    )
+    hosting.alarms.in_alarm = set()
+    hosting.fleets.forget_failed()
+    mended = update(hosting, "four")
+
+    assert mixed["EndpointStatus"] == "UpdateRollbackFailed"
+    assert mixed["FailureReason"]
+    assert "Cannot update in-progress endpoint" in scaled
+    assert mended["EndpointStatus"] == "InService"
+    assert mended["EndpointConfigName"] == "four"
+    assert "FailureReason" not in mended
