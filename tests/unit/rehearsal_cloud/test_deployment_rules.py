@@ -30,6 +30,18 @@ def a_fleet(**counts: int) -> Fleet:
     return Fleet(fleet_id="f", config_name="c", variants=variants)
 
 
+def an_endpoint(live: Fleet) -> Endpoint:
+    return Endpoint(
+        name="e",
+        arn="arn",
+        status=Status.IN_SERVICE,
+        config_name="c",
+        creation_time=0.0,
+        last_modified_time=0.0,
+        live=live,
+    )
+
+
 def a_serverless_fleet() -> Fleet:
     variant = a_variant("v", 1, desired_serverless=SERVERLESS, current_serverless=SERVERLESS)
     return Fleet(fleet_id="f", config_name="c", variants=(variant,), kind="serverless")
@@ -130,10 +142,24 @@ def test_a_serverless_endpoint_has_no_guardrails(policy: Policy) -> None:
         deployment_rules.check_rollout(policy, before=fleet, after=fleet)
 
 
+@pytest.mark.assumed("moto's texts, modelled on AWS; not checked against it")
+def test_a_scale_names_each_variant_once_and_only_those_there_are() -> None:
+    fleet = a_fleet(v=1)
+    endpoint = an_endpoint(fleet)
+
+    with pytest.raises(ApiError, match=r'The variant name "v" was non-unique within the request\.'):
+        deployment_rules.check_scale(endpoint, fleet, [{"VariantName": "v"}] * 2)
+    with pytest.raises(ApiError) as caught:
+        deployment_rules.check_scale(endpoint, fleet, [{"VariantName": n} for n in "xvy"])
+
+    assert caught.value.message == (
+        'The variant name(s) "x, y" is/are not present within endpoint configuration "c".'
+    )
+
+
 @pytest.mark.parametrize(
     ("fleet", "entry", "words"),
     [
-        (a_fleet(v=1), {"VariantName": "w"}, '"w" is/are not present within endpoint'),
         (a_fleet(v=1), {"VariantName": "v", "DesiredInstanceCount": 0}, "only supported for async"),
         (a_fleet(v=1), {"VariantName": "v", "ServerlessUpdateConfig": {}}, "runs on instances"),
         (a_serverless_fleet(), {"VariantName": "v", "DesiredInstanceCount": 1}, "is serverless"),
@@ -148,15 +174,5 @@ def test_a_serverless_endpoint_has_no_guardrails(policy: Policy) -> None:
 def test_capacity_a_variant_cannot_take_is_refused(
     fleet: Fleet, entry: dict[str, Any], words: str
 ) -> None:
-    endpoint = Endpoint(
-        name="e",
-        arn="arn",
-        status=Status.IN_SERVICE,
-        config_name="c",
-        creation_time=0.0,
-        last_modified_time=0.0,
-        live=fleet,
-    )
-
     with pytest.raises(ApiError, match=words):
-        deployment_rules.check_scale(endpoint, fleet, [entry])
+        deployment_rules.check_scale(an_endpoint(fleet), fleet, [entry])
