@@ -1,0 +1,1 @@
+"""Measures the rehearsal cloud: its cost, what it carries, and moto beside it."""
