@@ -125,10 +125,12 @@ def status(directory: DirectoryOption = None) -> None:
     moves = "is moved by hand" if told["clock"] == "manual" else "runs by itself"
     console.print(f"it is       {now:%Y-%m-%d %H:%M:%S} UTC in the rehearsal; the clock {moves}")
     processes = told["processes"]
-    table = Table("endpoint", "variant", "endpoint config", "pid", "port")
+    table = Table("endpoint or job", "variant", "endpoint config", "container", "pid", "port")
     for process in processes:
-        names = (process["endpoint_name"], process["variant_name"], process["endpoint_config_name"])
-        table.add_row(*names, str(process["pid"]), str(process["port"]))
+        # A batch transform's instances have a job and neither variant nor config.
+        owner = process.get("endpoint_name", process.get("transform_job_name", ""))
+        names = (owner, process.get("variant_name", ""), process.get("endpoint_config_name", ""))
+        table.add_row(*names, process["container"], str(process["pid"]), str(process["port"]))
     console.print(table if processes else "no instance is running")
 
 

@@ -75,23 +75,26 @@ class ControlApi:
             "runtime": self.settings.runtime.value,
             "processes": [
                 {
-                    "pid": instance.running.pid,
+                    "pid": container.running.pid,
                     "endpoint_name": instance.spec.endpoint_name,
                     "variant_name": instance.spec.variant_name,
                     "endpoint_config_name": instance.spec.config_name,
-                    "port": instance.running.port,
+                    "instance_id": instance.spec.instance_id,
+                    "container": container.hostname,
+                    "port": container.port,
                 }
                 for instance in self.engine.fleets.processes()
-                if instance.running is not None
+                for container in instance.containers
             ]
             + [
                 {
-                    "pid": instance.running.pid,
+                    "pid": container.running.pid,
                     "transform_job_name": instance.spec.endpoint_name,
-                    "port": instance.running.port,
+                    "container": container.hostname,
+                    "port": container.port,
                 }
                 for instance in self.transform.instances()
-                if instance.running is not None
+                for container in instance.containers
             ],
         }
 

@@ -58,6 +58,8 @@ def test_each_container_of_a_pipeline_has_its_own_log_stream(user: CloudUser) ->
         lambda: len(log_streams(user, group)) == 2 and log_streams(user, group), "two streams"
     )
 
+    processes = user.control("status")["processes"]
+    assert [p["container"] for p in processes if p["endpoint_name"] == "named"] == ["clean", "rank"]
     assert [re.sub("i-[0-9a-f]{17}", "<instance>", stream) for stream in streams] == [
         "main/<instance>/clean",
         "main/<instance>/rank",
