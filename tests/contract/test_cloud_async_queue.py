@@ -18,11 +18,13 @@ from tests.support.work import (
 )
 
 MONITOR = "DG async-inference-monitor"
+# A quarter of an hour without requests, which scaling to zero waits for, is three seconds.
+SPEED = 300.0
 
 
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUser]:
-    started = start_cloud(tmp_path_factory.mktemp("cloud"), speed=60.0)
+    started = start_cloud(tmp_path_factory.mktemp("cloud"), speed=SPEED)
     started.prepare()
     add_work_image(started)
     yield started
@@ -103,3 +105,73 @@ def test_a_queue_is_dropped_with_its_endpoint(user: CloudUser) -> None:
     assert wait_read(user, second["OutputLocation"]) == b"2"
     assert read(user, answer["OutputLocation"]) is None
     assert read(user, answer["FailureLocation"]) is None
+
+
+@pytest.mark.source("DG async-inference-autoscale")
+def test_an_async_endpoint_scales_to_zero_and_back(user: CloudUser) -> None:
+    make_async_config(user, "sleepy")
+    user.make_endpoint("sleepy", "sleepy")
+    scale_by_backlog(user, "sleepy")
+
+    def instances() -> int:
+        variant = user.describe("sleepy")["ProductionVariants"][0]
+        return int(variant["CurrentInstanceCount"])
+
+    wait_for(lambda: instances() == 0, "the silent endpoint to scale to zero")
+    answer = invoke_later(user, "sleepy", Body=b"1,2", ContentType="text/csv")
+
+    assert wait_read(user, answer["OutputLocation"]) == b"3"
+    assert instances() == 1
+
+
+def scale_by_backlog(user: CloudUser, endpoint: str) -> None:
+    """Do what the guide says: track the backlog per instance, and step out from zero."""
+    scaling = user.client("application-autoscaling")
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{endpoint}/variant/main",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    by_name = [{"Name": "EndpointName", "Value": endpoint}]
+    scaling.register_scalable_target(**target, MinCapacity=0, MaxCapacity=2)
+    scaling.put_scaling_policy(
+        **target,
+        PolicyName="backlog",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 5.0,
+            "CustomizedMetricSpecification": {
+                "MetricName": "ApproximateBacklogSizePerInstance",
+                "Namespace": "AWS/SageMaker",
+                "Dimensions": by_name,
+                "Statistic": "Average",
+            },
+            "ScaleInCooldown": 60,
+            "ScaleOutCooldown": 60,
+        },
+    )
+    step = scaling.put_scaling_policy(
+        **target,
+        PolicyName="from-zero",
+        PolicyType="StepScaling",
+        StepScalingPolicyConfiguration={
+            "AdjustmentType": "ChangeInCapacity",
+            "MetricAggregationType": "Average",
+            "Cooldown": 60,
+            "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
+        },
+    )
+    user.client("cloudwatch").put_metric_alarm(
+        AlarmName=f"{endpoint}-backlog-without-capacity",
+        Namespace="AWS/SageMaker",
+        MetricName="HasBacklogWithoutCapacity",
+        Dimensions=by_name,
+        Statistic="Average",
+        Period=60,
+        EvaluationPeriods=2,
+        DatapointsToAlarm=2,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="missing",
+        AlarmActions=[step["PolicyARN"]],
+    )
