@@ -82,7 +82,7 @@ class CloudUser:
         """POST to the control API."""
         return requests.post(f"{self.cloud.url}/rehearsal/{path}", json=members, timeout=30)
 
-    def prepare(self) -> None:
+    def prepare(self, **build: Any) -> None:
         """Make the bucket, the role, the repository and the tiny image."""
         self.client("s3").create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
@@ -104,7 +104,7 @@ class CloudUser:
             RoleName=ROLE_NAME, PolicyName="serve", PolicyDocument=json.dumps(ROLE_POLICY)
         )
         self.client("ecr").create_repository(repositoryName="tiny")
-        answer = self.tell("images", {"image_uri": IMAGE_URI, "context": str(TINY_IMAGE)})
+        answer = self.tell("images", {"image_uri": IMAGE_URI, "context": str(TINY_IMAGE), **build})
         answer.raise_for_status()
 
     def put_artifact(self, key: str = "model.tar.gz", name: str = "model.onnx") -> str:

@@ -21,7 +21,7 @@ import pytest
 from docker.errors import DockerException, ImageNotFound
 
 from rehearsal.cloud.errors import SetupError
-from rehearsal.cloud.fleets.docker_engine import connect, engine_address
+from rehearsal.cloud.fleets.docker_engine import connect, engine_address, knock
 
 BASE_IMAGE = "greenlight-tests/base:1"
 FALLBACK_IMAGE = "public.ecr.aws/docker/library/python:3.11-slim-bookworm"
@@ -110,7 +110,8 @@ def own_engine() -> Iterator[str]:
 def wait_for_engine(process: subprocess.Popen[bytes], host: str, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(DockerException):
+        with contextlib.suppress(DockerException, OSError):
+            knock(host)
             client = docker.DockerClient(base_url=host)
             client.close()
             return

@@ -62,12 +62,13 @@ def connect() -> Any:
             "model files are mounted into containers, which no other machine can do: unset it"
         )
     try:
+        knock(host)
         client = docker.from_env(
             environment={**os.environ, "DOCKER_HOST": host},
             timeout=ENGINE_TIMEOUT_SECONDS,
             max_pool_size=MAXIMUM_CONNECTIONS,
         )
-    except ENGINE_ERRORS as err:
+    except (*ENGINE_ERRORS, OSError) as err:
         raise SetupError(
             f"--runtime docker needs a Docker engine, and none answers at {host!r} ({err}); "
             "start Docker, or use --runtime process"
@@ -83,6 +84,18 @@ def engine_address() -> str:
     context = ContextAPI.get_current_context()
     host: str | None = None if context is None else context.Host
     return "unix:///var/run/docker.sock" if host is None else host
+
+
+def knock(host: str) -> None:
+    """Connect to a local socket once: the library leaks the one it can't connect.
+
+    Raises:
+        OSError: nobody listens there
+    """
+    parts = urlsplit(host)
+    if parts.scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(parts.path)
 
 
 def shares_network(client: Any) -> bool:
