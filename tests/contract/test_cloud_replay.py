@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rehearsal.cloud.history.again import replay_history
+from rehearsal.cloud.history.history import read_history
 from rehearsal.cloud.settings import ClockKind
 from tests.support.cloud import CloudUser, start_cloud
 
@@ -155,6 +156,7 @@ def test_a_seed_and_the_commands_make_the_same_run_again(
     finally:
         user.cloud.stop()
     history = tmp_path / "first" / "history"
+    invoked = [c.answered for c in read_history(history)[1] if "/invocations" in c.request.target]
 
     same = replay_history(history, tmp_path / "second")
     same_words = capsys.readouterr().out
@@ -175,6 +177,8 @@ def test_a_seed_and_the_commands_make_the_same_run_again(
         ("RollingBack", "one"),
         ("InService", "one"),
     ]
+    assert {answered.variant for answered in invoked} >= {"main", "second"}
+    assert len({answered.instance for answered in invoked}) >= 4
     assert (same, same_words.splitlines()[-1].endswith("sample: the same again")) == (0, True), (
         same_words
     )

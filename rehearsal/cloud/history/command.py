@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.cloud.faults.throttling import operation_of
+from rehearsal.cloud.history.served import noted_instance
 from rehearsal.cloud.http import Request, Response
 
 FORMAT = 1
@@ -19,6 +20,7 @@ MAXIMUM_INLINE_BYTES = 4_096
 # A rehearsal's keys are nobody's, but a person may have run it with their own by mistake.
 SIGNATURE = re.compile(r"(Signature=)[0-9a-f]+")
 LEFT_OUT = frozenset({"x-amz-security-token", "connection", "expect"})
+INVOKE_HEADERS = ("content-type", "accept", "x-amzn-sagemaker-")
 VARIANT_HEADER = "x-amzn-invoked-production-variant"
 REQUEST_ID_HEADER = "x-amzn-requestid"
 
@@ -29,6 +31,7 @@ class Answered:
 
     status: int
     variant: str | None = None
+    instance: str | None = None
     request_id: str | None = None
 
 
@@ -49,6 +52,8 @@ class Command:
 
 def is_command(request: Request) -> bool:
     """Tell whether a request may change anything: whatever doesn't clearly only read."""
+    if is_invocation(request):
+        return True
     path = request.raw_path
     if path.startswith("/rehearsal/"):
         return request.method in ("POST", "DELETE") and path != "/rehearsal/shutdown"
@@ -56,6 +61,11 @@ def is_command(request: Request) -> bool:
     if operation is not None:
         return not operation.startswith(READ_ONLY)
     return request.method not in ("GET", "HEAD")
+
+
+def is_invocation(request: Request) -> bool:
+    """Tell whether a request is for a model."""
+    return request.target.startswith("/endpoints/")
 
 
 def changed_by_looking(request: Request, response: Response) -> bool:
@@ -71,6 +81,7 @@ def answered_by(response: Response) -> Answered:
     return Answered(
         status=response.status,
         variant=headers.get(VARIANT_HEADER),
+        instance=noted_instance(),
         request_id=headers.get(REQUEST_ID_HEADER),
     )
 
@@ -87,23 +98,26 @@ def line_from_command(command: Command, keep_body: Callable[[bytes], str]) -> st
         "time": command.time,
         "method": request.method,
         "target": request.target,
-        "headers": [
-            [name, SIGNATURE.sub(r"\g<1>left-out", value)]
-            for name, value in request.raw_headers
-            if name.lower() not in LEFT_OUT
-        ],
-        "answered": {"status": answered.status},
+        "headers": _kept_headers(request),
+        "answered": {name: value for name, value in vars(answered).items() if value is not None},
     }
-    if answered.variant is not None:
-        members["answered"]["variant"] = answered.variant
-    if answered.request_id is not None:
-        members["answered"]["request_id"] = answered.request_id
     body = request.body
     if len(body) > MAXIMUM_INLINE_BYTES:
         members["body_digest"] = keep_body(body)
     elif body:
         members.update(_inline(body))
     return json.dumps(members, separators=(",", ":"))
+
+
+def _kept_headers(request: Request) -> list[tuple[str, str]]:
+    if is_invocation(request):
+        # The most frequent command by far; only these decide what comes of it.
+        return [pair for pair in request.raw_headers if pair[0].lower().startswith(INVOKE_HEADERS)]
+    return [
+        (name, SIGNATURE.sub(r"\g<1>left-out", value) if name.lower() == "authorization" else value)
+        for name, value in request.raw_headers
+        if name.lower() not in LEFT_OUT
+    ]
 
 
 def command_from_line(line: str, find_body: Callable[[str], bytes]) -> Command:

@@ -23,8 +23,10 @@ from rehearsal.cloud.history.command import (
     changed_by_looking,
     command_from_line,
     is_command,
+    is_invocation,
     line_from_command,
 )
+from rehearsal.cloud.history.served import note_instance
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.ids import seed_ids
 
@@ -74,13 +76,15 @@ class History:
 
     def answer(self, request: Request, answer: Answer) -> Response:
         """Answer a request; a command's ids are drawn from the seed and its number."""
+        note_instance(None)
         if not is_command(request):
             response = answer(request)
             if changed_by_looking(request, response):
                 self._note(self._next_number(), self._clock.now(), request, response)
             return response
         number, time = self._next_number(), self._clock.now()
-        seed_ids(f"{self._seed}/command/{number}")
+        # moto has no part in an invocation, and setting its chance costs as much as all the rest.
+        seed_ids(f"{self._seed}/command/{number}", is_moto=not is_invocation(request))
         response = answer(request)
         self._note(number, time, request, response)
         return response

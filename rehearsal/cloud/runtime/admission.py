@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.fleets.instance import Instance
+from rehearsal.cloud.history.served import note_instance
 from rehearsal.cloud.http import Request
 from rehearsal.cloud.ids import request_id as new_request_id
 from rehearsal.cloud.runtime.failure import Failures, check_container, check_kind, refusal
@@ -93,6 +94,7 @@ class Admission:
         except ApiError:
             instance.release()
             raise
+        note_instance(instance.spec.instance_id)
         return Admitted(
             request_id=request_id,
             began=began,
