@@ -111,7 +111,7 @@ class RunningDockerContainer:
         code = LOST_EXIT_CODE
         try:
             with contextlib.closing(self._container.logs(stream=True, follow=True)) as output:
-                for line in _lines(output):
+                for line in whole_lines(output):
                     self._lines.put(line)
             code = exit_code(int(self._container.wait(timeout=None)["StatusCode"]))
         except ENGINE_ERRORS as err:
@@ -249,7 +249,7 @@ def _remove(container: Any) -> None:
         logger.warning("container not removed id=%s: %s", container.short_id, err)
 
 
-def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
+def whole_lines(chunks: Iterator[bytes]) -> Iterator[str]:
     """Yield whole lines of a stream of bytes; characters may be cut anywhere."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     held = ""
