@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from rehearsal.cloud.cloud import Cloud
+from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.history.again import replay_history
 from rehearsal.cloud.settings import (
     DEFAULT_MAXIMUM_INSTANCES,
@@ -26,7 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     if options.replay is not None:
-        return replay_history(options.replay, options.directory.resolve(), seed=options.seed)
+        try:
+            return replay_history(options.replay, options.directory.resolve(), seed=options.seed)
+        except SetupError as err:
+            print(f"error: {err}", file=sys.stderr)
+            return 2
     cloud = Cloud(
         CloudSettings(
             directory=options.directory.resolve(),
