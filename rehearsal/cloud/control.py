@@ -22,6 +22,8 @@ from rehearsal.cloud.transform.jobs import TransformJobs
 
 PREFIX = "/rehearsal/"
 MAXIMUM_NOTE_CHARACTERS = 4_096
+# A day, far more than AWS's maintenance takes.
+MAXIMUM_PATCH_SECONDS = 86_400
 
 
 @dataclass
@@ -47,6 +49,7 @@ class ControlApi:
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "images"): self._add_image,
+            ("POST", "patches"): self._patch,
             ("POST", "notes"): self._add_note,
             ("POST", "shutdown"): self._shutdown,
         }
@@ -130,6 +133,16 @@ class ControlApi:
     def _clear_faults(self, asked: dict[str, Any]) -> dict[str, Any]:
         _expect(asked, {"fault_id": False})
         return {"faults": [f.as_dict() for f in self.faults.clear(asked.get("fault_id"))]}
+
+    def _patch(self, asked: dict[str, Any]) -> dict[str, Any]:
+        seconds, name = asked.get("seconds"), asked.get("endpoint_name")
+        if set(asked) != {"endpoint_name", "seconds"} or not isinstance(name, str):
+            raise SetupError('the body must be {"endpoint_name": <name>, "seconds": <number>}')
+        if not isinstance(seconds, int | float) or not 0 < seconds <= MAXIMUM_PATCH_SECONDS:
+            raise SetupError(f"seconds is {seconds!r}; allowed is 1 to {MAXIMUM_PATCH_SECONDS}")
+        with self.engine.lock:
+            self.scaler.endpoints.patch(name, float(seconds))
+        return {}
 
     def _add_image(self, asked: dict[str, Any]) -> dict[str, Any]:
         arguments = asked.pop("args", {})

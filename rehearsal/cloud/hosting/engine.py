@@ -75,7 +75,9 @@ class Engine:
     _last_minute: int = 0
 
     def __post_init__(self) -> None:
-        self.serverless = ServerlessVariants(self.clock, self.fleets, self.catalog, self.wake)
+        self.serverless = ServerlessVariants(
+            self.clock, self.fleets, self.catalog, self._start_on_demand
+        )
 
     # ---- ticking
 
@@ -95,6 +97,17 @@ class Engine:
         if self._thread is not None:
             self._thread.join(timeout=10)
         self.fleets.stop()
+
+    def _start_on_demand(self) -> None:
+        """Have a process started that a request waits for."""
+        if not isinstance(self.clock, ManualClock):
+            self.wake()
+            return
+        # Nobody looks until the clock is moved, so the request itself does: the first time sets
+        # the launch off, the second one brings it to its end.
+        with self.lock:
+            self._follow()
+            self._follow()
 
     def wake(self) -> None:
         """Ask for a tick now; called when an instance changed."""

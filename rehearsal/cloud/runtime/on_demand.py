@@ -112,26 +112,30 @@ class OnDemand:
             instance = self._idle()
             if instance is not None:
                 return Taken(instance=instance, setup_us=None)
-            return self._wait(timeout_seconds)
-
-    def _wait(self, timeout_seconds: float) -> Taken:
+            self._waiting += 1
+            # A start that failed before this request came is no reason to fail it.
+            self._failure = None
         began = time.perf_counter()
-        self._waiting += 1
-        # A start that failed before this request came is no reason to fail it.
-        self._failure = None
-        self._wake()
         try:
-            while time.perf_counter() - began < timeout_seconds:
-                self._lock.wait(LOOK_WALL_SECONDS)
-                instance = self._idle()
-                if instance is not None:
-                    setup_us = (time.perf_counter() - began) * 1e6
-                    return Taken(instance=instance, setup_us=setup_us)
-                if self._failure is not None:
-                    raise ColdStartFailed(self._failure)
-            raise ColdStartFailed(f"no process was up after {timeout_seconds:g} seconds")
+            # Without the lock: whoever is told may look at the variant at once.
+            self._wake()
+            with self._lock:
+                instance = self._wait(began + timeout_seconds)
         finally:
-            self._waiting -= 1
+            with self._lock:
+                self._waiting -= 1
+        return Taken(instance=instance, setup_us=(time.perf_counter() - began) * 1e6)
+
+    def _wait(self, deadline: float) -> Instance:
+        while True:
+            instance = self._idle()
+            if instance is not None:
+                return instance
+            if self._failure is not None:
+                raise ColdStartFailed(self._failure)
+            if time.perf_counter() >= deadline:
+                raise ColdStartFailed("no process was up in time")
+            self._lock.wait(LOOK_WALL_SECONDS)
 
     def _idle(self) -> Instance | None:
         """Return a process without a request, taken for this one: the oldest first."""

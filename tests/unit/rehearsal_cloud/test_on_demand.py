@@ -135,5 +135,5 @@ def test_a_start_that_fails_fails_the_requests_that_wait_for_it_and_no_later_one
 
 
 def test_a_request_does_not_wait_for_ever() -> None:
-    with pytest.raises(ColdStartFailed, match="no process was up after"):
+    with pytest.raises(ColdStartFailed, match="no process was up in time"):
         Variant(maximum=1).on_demand.take(timeout_seconds=0.05)
