@@ -197,6 +197,42 @@ def test_a_container_that_is_never_healthy_fails_the_job(user: CloudUser) -> Non
     assert "TransformStartTime" not in seen
 
 
+@pytest.mark.source("DescribeTransformJobResponse kept by the tests of AWS's ACK controller")
+def test_a_description_says_the_defaults(user: CloudUser) -> None:
+    user.sagemaker.create_transform_job(
+        TransformJobName="bare",
+        ModelName="sums",
+        TransformInput={
+            "DataSource": {
+                "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/rows/a.csv"}
+            }
+        },
+        TransformOutput={"S3OutputPath": f"s3://{BUCKET}/out/bare"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+    seen = wait_job(user, "bare")
+
+    assert seen["TransformInput"]["SplitType"] == "None"
+    assert seen["TransformInput"]["CompressionType"] == "None"
+    assert seen["TransformOutput"]["AssembleWith"] == "None"
+    assert seen["TransformOutput"]["KmsKeyId"] == ""
+    assert seen["DataProcessing"] == {
+        "InputFilter": "$",
+        "JoinSource": "None",
+        "OutputFilter": "$",
+    }
+    assert not {"MaxPayloadInMB", "BatchStrategy", "Environment"} & set(seen)
+
+
+@pytest.mark.assumed("FailureReason of outputs that can't be written")
+def test_outputs_that_cannot_be_written_fail_the_job(user: CloudUser) -> None:
+    create_job(user, "unwritten", output={"S3OutputPath": "s3://nowhere/out"})
+    seen = wait_job(user, "unwritten")
+
+    assert seen["FailureReason"] == "ClientError: See job logs for more information"
+    assert "Unable to write s3://nowhere/out/a.csv.out" in data_log(user, "unwritten")[-1]
+
+
 @pytest.mark.source("botocore StopTransformJob")
 def test_a_stopped_job_ends_its_containers_and_stores_nothing(user: CloudUser) -> None:
     put(user, "stopped/1.csv", b"1,2\n")

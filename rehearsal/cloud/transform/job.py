@@ -9,6 +9,13 @@ from typing import Any
 
 TRANSFORM_JOB = "transform-job"
 MAXIMUM_FAILURE_REASON = 1_024
+# What AWS answers where nothing was said: from a description the tests of its Kubernetes
+# controller keep.
+DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    "TransformInput": {"CompressionType": "None", "SplitType": "None"},
+    "TransformOutput": {"AssembleWith": "None", "KmsKeyId": ""},
+    "DataProcessing": {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"},
+}
 
 
 class Status(StrEnum):
@@ -53,6 +60,8 @@ class Job:
 def describe(job: Job) -> dict[str, Any]:
     """Return DescribeTransformJobResponse."""
     echoed = {name: value for name, value in job.asked.items() if name != "Tags"}
+    for name, values in DEFAULTS.items():
+        echoed[name] = {**values, **echoed.get(name, {})}
     return {
         **echoed,
         "TransformJobArn": job.arn,

@@ -6,6 +6,7 @@ import copy
 import itertools
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -33,12 +34,14 @@ from rehearsal.cloud.transform.rules import (
     name_is_taken,
     not_found,
 )
-from rehearsal.cloud.transform.runner import INTERNAL_REASON, JobFailed, JobRun, reason_of
+from rehearsal.cloud.transform.runner import INTERNAL_REASON, JobFailed, JobRun
 from rehearsal.cloud.transform.storage import Permissions, Storage
 from rehearsal.cloud.transform.transformer import Stopped
 
 logger = logging.getLogger(__name__)
 
+# Clients that look right after StopTransformJob find Stopping, as they do on AWS.
+STOPPING_WALL_SECONDS = 0.5
 CAPACITY_REASON = (
     "CapacityError: Unable to provision requested ML compute capacity. Please retry using a "
     "different ML instance type."
@@ -211,13 +214,11 @@ class TransformJobs:
             status = Status.STOPPED
         except JobFailed as err:
             status, reason = Status.FAILED, str(err)
-        except TransformError as err:
-            logger.info("transform job failed job=%s reason=%s", name, err)
-            status, reason = Status.FAILED, reason_of(err.fault)
         except Exception:
             logger.exception("transform job failed job=%s", name)
             status, reason = Status.FAILED, INTERNAL_REASON
         if run.stopping.is_set():
+            time.sleep(STOPPING_WALL_SECONDS)
             status, reason = Status.STOPPED, None
         with self.engine.lock:
             self._runs.pop(name, None)

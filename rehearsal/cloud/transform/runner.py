@@ -88,7 +88,11 @@ class JobRun:
             self.end()
         if self.stopping.is_set():
             raise Stopped
-        self.storage.store(self.outputs)
+        try:
+            self.storage.store(self.outputs)
+        except TransformError as err:
+            self._note(self.instances[0], str(err))
+            self._faults.append(err.fault)
         if self._faults:
             raise JobFailed(reason_of(self._faults[0]))
 
