@@ -23,6 +23,7 @@ from rehearsal.cloud.clock import Clock, datetime_from_epoch
 from rehearsal.cloud.cloudwatch.backend import RehearsedCloudWatch
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.record import Record
+from rehearsal.cloud.shapes import service_model
 
 # Where moto dates what people look at. SQS is left out: it waits by these functions, and would
 # wait forever for a clock that stands still.
@@ -69,8 +70,11 @@ def install_cloudwatch(
 
     backend.attach(clock, record, before_query, publish)
     cloudwatch_backends[account_id][region] = backend
-    for operation in backend.api.operations:
-        setattr(CloudWatchResponse, _method_name(operation), _answer(operation))
+    for operation in service_model("cloudwatch").operation_names:
+        if operation in backend.api.operations:
+            setattr(CloudWatchResponse, _method_name(operation), _answer(operation))
+        elif not hasattr(CloudWatchResponse, _method_name(operation)):
+            setattr(CloudWatchResponse, _method_name(operation), _refusal(operation))
     return backend
 
 
@@ -95,6 +99,15 @@ def _answer(operation: str) -> Callable[[Any], ActionResult]:
 
     setattr(answer, "rehearsed_over", moto_method)  # noqa: B010 - mypy knows no such attribute
     return answer
+
+
+def _refusal(operation: str) -> Callable[[Any], ActionResult]:
+    """Return a method that refuses an operation by name, which moto answers with status 500."""
+
+    def refuse(_: Any) -> ActionResult:
+        raise CloudWatchException("ValidationError", f"the rehearsal cloud does not do {operation}")
+
+    return refuse
 
 
 def _method_name(operation: str) -> str:

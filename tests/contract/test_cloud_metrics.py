@@ -249,6 +249,11 @@ def test_math_that_is_not_rehearsed_is_refused_by_name(user: CloudUser) -> None:
             data(user, stat("m1", "left"), {"Id": "e1", "Expression": expression})
 
 
+def test_an_operation_nobody_rehearses_is_refused_by_name(user: CloudUser) -> None:
+    with pytest.raises(ClientError, match="does not do DescribeAnomalyDetectors"):
+        user.client("cloudwatch").describe_anomaly_detectors()
+
+
 @pytest.mark.source("botocore GetMetricData: MaxDatapoints, NextToken, ScanBy")
 def test_metric_data_comes_in_pages(user: CloudUser) -> None:
     put(user, "paged", 1.0, 2.0, 3.0, 4.0, 5.0)

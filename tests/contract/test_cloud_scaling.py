@@ -86,6 +86,17 @@ def test_targets_that_cannot_be_are_refused(user: CloudUser, endpoint: str) -> N
         register(**named("nobody", MinCapacity=1, MaxCapacity=2))
     with pytest.raises(ClientError, match="Maximum capacity cannot be less than minimum"):
         register(**named(endpoint, MinCapacity=3, MaxCapacity=2))
+    with pytest.raises(ClientError, match="Minimum capacity 0 is below 1, the least of this"):
+        register(**named(endpoint, MinCapacity=0, MaxCapacity=2))
+    with pytest.raises(ClientError, match="MinCapacity and MaxCapacity are required"):
+        register(**named(endpoint, MinCapacity=1))
+    with pytest.raises(ClientError, match="does not scale sagemaker:inference-component"):
+        register(
+            **{
+                **named(endpoint),
+                "ScalableDimension": "sagemaker:inference-component:DesiredCopyCount",
+            }
+        )
 
 
 @pytest.mark.source("botocore ObjectNotFoundException; DeregisterScalableTarget")
@@ -135,6 +146,17 @@ def test_a_policy_owns_two_alarms_that_go_with_its_target(user: CloudUser, endpo
     scaling.deregister_scalable_target(**named(endpoint))
 
     assert first["PolicyARN"] == second["PolicyARN"]
+    for alarm, kind in zip(
+        sorted(alarms, key=lambda a: a["AlarmName"]), ("High", "Low"), strict=True
+    ):
+        stem = f"TargetTracking-endpoint/{endpoint}/variant/main-Alarm{kind}-"
+        assert alarm["AlarmName"].startswith(stem)
+        (action,) = alarm["AlarmActions"]
+        assert action.startswith(f"{second['PolicyARN']}:createdBy/")
+        assert alarm["AlarmDescription"] == (
+            f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {action}."
+        )
+        assert (alarm["Statistic"], alarm["TreatMissingData"]) == ("Sum", "missing")
     rules = {(a["ComparisonOperator"], a["Threshold"], a["EvaluationPeriods"]) for a in alarms}
     assert rules == {("GreaterThanThreshold", 200.0, 3), ("LessThanThreshold", 180.0, 15)}
     assert cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"] == []

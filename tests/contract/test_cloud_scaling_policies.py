@@ -288,6 +288,53 @@ def test_a_scaling_during_an_update_fails_and_is_tried_again(
     assert count(user, endpoint) == 2
 
 
+@pytest.mark.source("DG endpoint-scaling-update: InitialInstanceCount, then up to the minimum")
+def test_after_an_update_the_count_is_lifted_to_the_minimum(user: CloudUser, endpoint: str) -> None:
+    register(user, endpoint, 2, 3)
+    user.make_config(f"{endpoint}-2")
+
+    before = count(user, endpoint)
+    user.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=f"{endpoint}-2")
+    advance(user, 3)
+    updated = count(user, endpoint)
+    advance(user, 62)
+
+    assert (before, updated, count(user, endpoint)) == (2, 1, 2)
+    assert activities(user, endpoint)[0]["Cause"] == "minimum capacity was set to 2"
+
+
+@pytest.mark.source("DG endpoint-auto-scaling-prerequisites: metrics with a value of zero")
+def test_a_scaled_variant_without_traffic_sends_zeros(user: CloudUser, endpoint: str) -> None:
+    register(user, endpoint, 1, 2)
+    now = datetime_from_epoch(user.cloud.clock.now())
+
+    advance(user, 121)
+
+    for metric in ("Invocations", "InvocationsPerInstance"):
+        answer = user.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/SageMaker",
+            MetricName=metric,
+            Dimensions=[
+                {"Name": "EndpointName", "Value": endpoint},
+                {"Name": "VariantName", "Value": "main"},
+            ],
+            StartTime=now,
+            EndTime=now + timedelta(minutes=2),
+            Period=60,
+            Statistics=["Sum", "SampleCount"],
+        )
+        assert [(p["Sum"], p["SampleCount"]) for p in answer["Datapoints"]] == [(0.0, 1.0)] * 2
+
+
+@pytest.mark.source("issues: the t2 family can't be scaled")
+def test_a_burstable_instance_type_cannot_be_scaled(user: CloudUser) -> None:
+    user.make_config("burst", variant={"InstanceType": "ml.t2.medium"})
+    user.sagemaker.create_endpoint(EndpointName="burst", EndpointConfigName="burst")
+
+    with pytest.raises(ClientError, match=r"ml\.t2\.medium does not support automatic scaling"):
+        register(user, "burst", 1, 2)
+
+
 @pytest.mark.source("AAS scaling activities, not scaled reasons")
 def test_what_was_not_scaled_is_told_when_asked_for(user: CloudUser, endpoint: str) -> None:
     register(user, endpoint, 1, 1)

@@ -108,10 +108,12 @@ class _Reader:
         return value
 
     def _unary(self) -> Value:
-        if self._peek() == "-":
+        signs = 0
+        while self._peek() == "-":
             self._take()
-            return negate(self._unary())
-        return self._operand()
+            signs += 1
+        value = self._operand()
+        return negate(value) if signs % 2 else value
 
     def _operand(self) -> Value:
         match = self._token()

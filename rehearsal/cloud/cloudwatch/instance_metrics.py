@@ -18,8 +18,10 @@ NAMESPACE = "AWS/SageMaker"
 INSTANCE_NAMESPACE = "/aws/sagemaker/Endpoints"
 CONCURRENCY_SECONDS = 10
 DEFAULT_FREQUENCY_SECONDS = 60
-# Looking at every process of the machine takes milliseconds; a fast clock must not do it often.
+# Looking at every process of the machine takes milliseconds, with the engine waiting: a fast clock
+# must not do it often, and with many processes it must be done less often still.
 MINIMUM_LOOK_WALL_SECONDS = 2.0
+MAXIMUM_LOOKING_FRACTION = 0.02
 
 
 class RunningInstance(Protocol):
@@ -86,7 +88,7 @@ class InstanceMetrics:
     meter: UsageMeter = field(default_factory=UsageMeter)
     _sent: int | None = None
     _usages: dict[str, Usage] = field(default_factory=dict)
-    _looked_at: float = float("-inf")
+    _look_again_at: float = float("-inf")
 
     def tick(self, now: float) -> None:
         """Send the samples of the ten seconds that have passed since the last call, once."""
@@ -118,10 +120,12 @@ class InstanceMetrics:
         wall = time.monotonic()
         instances = [instance for group in groups for instance in group.instances]
         known = all(i.instance_id in self._usages or not i.pids for i in instances)
-        if known and wall - self._looked_at < MINIMUM_LOOK_WALL_SECONDS:
+        if known and wall < self._look_again_at:
             return
-        self._looked_at = wall
         self._usages = self.meter.look({i.instance_id: i.pids for i in instances if i.pids})
+        took = time.monotonic() - wall
+        pause = max(MINIMUM_LOOK_WALL_SECONDS, took / MAXIMUM_LOOKING_FRACTION)
+        self._look_again_at = time.monotonic() + pause
 
     def _send_concurrency(self, group: Group, start: float) -> None:
         key = series_key(NAMESPACE, "ConcurrentRequestsPerModel", group.dimensions)

@@ -42,12 +42,13 @@ class UsageMeter:
         Args:
             pids_by_instance: the containers' first processes, by instance id
         """
-        children = _children_by_parent() if pids_by_instance else {}
+        processes = _processes() if pids_by_instance else {}
+        children = _children_by_parent(processes)
         memory_bytes = psutil.virtual_memory().total
         found: dict[str, Usage] = {}
         counted: dict[str, Counted] = {}
         for instance_id, roots in pids_by_instance.items():
-            tree = _read(_tree(roots, children))
+            tree = _read(_tree(roots, children), processes)
             if tree is None:
                 continue
             now = time.time()
@@ -76,12 +77,14 @@ class _Tree:
     since: float
 
 
-def _read(pids: Iterable[int]) -> _Tree | None:
+def _read(pids: Iterable[int], processes: Mapping[int, psutil.Process]) -> _Tree | None:
     """Return the sums over processes, None when all of them are gone."""
     cpu, memory, since = 0.0, 0, float("inf")
     for pid in pids:
+        process = processes.get(pid)
+        if process is None:
+            continue
         try:
-            process = psutil.Process(pid)
             with process.oneshot():
                 times = process.cpu_times()
                 memory += process.memory_info().rss
@@ -94,13 +97,17 @@ def _read(pids: Iterable[int]) -> _Tree | None:
     )
 
 
-def _children_by_parent() -> dict[int, list[int]]:
-    """Return every process's children: one pass, however many instances ask."""
+def _processes() -> dict[int, psutil.Process]:
+    """Return every process in one pass; psutil keeps its objects, which are costly to make."""
+    return {process.pid: process for process in psutil.process_iter(["ppid"])}
+
+
+def _children_by_parent(processes: Mapping[int, psutil.Process]) -> dict[int, list[int]]:
     children: dict[int, list[int]] = {}
-    for process in psutil.process_iter(["ppid"]):
+    for pid, process in processes.items():
         parent = process.info["ppid"]
         if parent is not None:
-            children.setdefault(parent, []).append(process.pid)
+            children.setdefault(parent, []).append(pid)
     return children
 
 
