@@ -81,6 +81,7 @@ class Cloud:
         launcher = self._launcher(images, checks, logs)
         self.scaler = Scaler()
         self.engine = self._engine(launcher, cloudwatch)
+        self.engine.invoker.captures.may_write = access.may_write
         self._instance_metrics = InstanceMetrics(
             store=cloudwatch.store,
             groups=lambda: groups_of(self.engine),
