@@ -173,3 +173,21 @@ def test_captured_data_is_named_by_manifests_and_identified(user: CloudUser) -> 
     assert rows[0].startswith("3,")
     assert len({row.split(",")[1] for row in rows}) == 2
     assert rows[0].split(",")[2].endswith("Z")
+
+
+@pytest.mark.source("botocore CreateTransformJobRequest$MaxPayloadInMB")
+def test_payloads_of_any_size_are_sent_without_their_length(user: CloudUser) -> None:
+    put(user, "large/blob.bin", b"x" * (7 * 1024 * 1024))
+    plain = {"ContentType": "text/plain", "SplitType": "None"}
+
+    create_job(user, "limited", f"s3://{BUCKET}/large/", input_=plain)
+    create_job(user, "endless", f"s3://{BUCKET}/large/", input_=plain, MaxPayloadInMB=0)
+    limited, endless = wait_job(user, "limited"), wait_job(user, "endless")
+    seen = json.loads(output_of(user, "endless", "blob.bin") or b"")
+
+    assert limited["FailureReason"] == "ClientError: See job logs for more information"
+    assert "larger than MaxPayloadInMB" in data_log(user, "limited")[-1]
+    assert endless["TransformJobStatus"] == "Completed"
+    assert seen["length"] == 7 * 1024 * 1024
+    assert seen["headers"]["transfer-encoding"] == "chunked"
+    assert "content-length" not in seen["headers"]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from io import BufferedReader
 from typing import cast
 
+# A request with this header sends its body in one chunk and doesn't tell its length.
+CHUNKED = ("Transfer-Encoding", "chunked")
 MAXIMUM_IDLE_CONNECTIONS = 64
 CONNECT_WALL_SECONDS = 2.0
 # The largest piece of a streamed body handed on at once.
@@ -233,7 +235,11 @@ class ConnectionPool:
     ) -> bytes:
         lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}"]
         lines.extend(f"{name}: {value}" for name, value in headers)
-        lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+        if CHUNKED in headers:
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+            lines.append("\r\n")
+        else:
+            lines.append(f"Content-Length: {len(body)}\r\n\r\n")
         return "\r\n".join(lines).encode("latin-1") + body
 
     def _begin(self, message: bytes, timeout_seconds: float) -> tuple[_Connection, _Head]:

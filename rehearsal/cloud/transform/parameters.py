@@ -7,9 +7,12 @@ code with batch transform". Data logs of real jobs show MULTI_RECORD where nobod
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from rehearsal.cloud.transform.records import BYTES_PER_MB
 
 SINGLE = "SINGLE_RECORD"
 MULTI = "MULTI_RECORD"
@@ -19,11 +22,20 @@ DEFAULTS = {"MaxConcurrentTransforms": 1, "MaxPayloadInMB": 6, "BatchStrategy": 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """The three values a job runs with."""
+    """The three values a job runs with.
+
+    Args:
+        payload_mb: 0 for payloads of any size, sent by HTTP chunked encoding
+    """
 
     concurrency: int
     payload_mb: int
     strategy: str
+
+    @property
+    def maximum_bytes(self) -> float:
+        """The largest payload."""
+        return self.payload_mb * BYTES_PER_MB if self.payload_mb else math.inf
 
     @property
     def line(self) -> str:
@@ -36,11 +48,11 @@ class Parameters:
 
 def parameters(asked: Mapping[str, Any], from_container: Mapping[str, Any]) -> Parameters:
     """Return the values in force; 0 concurrent transforms count as unset."""
-    set_by_user: dict[str, Any] = {
-        name: asked[name]
-        for name in ("MaxConcurrentTransforms", "MaxPayloadInMB")
-        if asked.get(name)
-    }
+    set_by_user: dict[str, Any] = {}
+    if asked.get("MaxConcurrentTransforms"):
+        set_by_user["MaxConcurrentTransforms"] = asked["MaxConcurrentTransforms"]
+    if "MaxPayloadInMB" in asked:
+        set_by_user["MaxPayloadInMB"] = asked["MaxPayloadInMB"]
     if "BatchStrategy" in asked:
         set_by_user["BatchStrategy"] = STRATEGIES[asked["BatchStrategy"]]
     values = {**DEFAULTS, **from_container, **set_by_user}

@@ -48,7 +48,7 @@ def split(data: bytes, split_type: str) -> list[Record]:
 
 
 def batches(
-    records: Sequence[Record], *, is_single: bool, maximum_bytes: int
+    records: Sequence[Record], *, is_single: bool, maximum_bytes: float
 ) -> list[tuple[int, bytes]]:
     """Return the payloads to send, each with how many records are in it.
 

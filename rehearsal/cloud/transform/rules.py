@@ -56,10 +56,6 @@ def check_job(asked: Mapping[str, Any]) -> None:
 
 def _check_payload(asked: Mapping[str, Any]) -> None:
     payload_mb = asked.get("MaxPayloadInMB")
-    if payload_mb == 0:
-        raise not_rehearsed(
-            "payloads of any size by HTTP chunked encoding", "set MaxPayloadInMB from 1 to 100"
-        )
     if payload_mb is None:
         return
     if payload_mb > MAXIMUM_PAYLOAD_MB:

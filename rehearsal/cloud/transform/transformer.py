@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.cloud.fleets.instance import Instance
-from rehearsal.cloud.runtime.connection import Answer
+from rehearsal.cloud.runtime.connection import CHUNKED, Answer
 from rehearsal.cloud.runtime.forward import forward
 from rehearsal.cloud.transform.errors import Fault, TransformError
 from rehearsal.cloud.transform.parameters import SINGLE, Parameters
@@ -22,7 +22,7 @@ from rehearsal.cloud.transform.processing import (
     finished_output,
     format_of,
 )
-from rehearsal.cloud.transform.records import BYTES_PER_MB, Record, assemble, batches, split
+from rehearsal.cloud.transform.records import Record, assemble, batches, split
 
 DEFAULT_TIMEOUT_SECONDS = 600
 DEFAULT_RETRIES = 3
@@ -65,7 +65,7 @@ class Transformer:
         records = split(data, "Line" if whole_lines else split_type)
         sent = [self._filtered(record, form) for record in records]
         is_single = self.parameters.strategy == SINGLE and split_type != "None"
-        maximum = self.parameters.payload_mb * BYTES_PER_MB
+        maximum = self.parameters.maximum_bytes
         payloads = (
             [(len(sent), b"".join(record.raw for record in sent))]
             if whole_lines
@@ -133,7 +133,8 @@ class Transformer:
             ("Content-Type", self.asked["TransformInput"].get("ContentType")),
             ("Accept", self.asked["TransformOutput"].get("Accept")),
         )
-        return [(name, value) for name, value in found if value is not None]
+        headers = [(name, value) for name, value in found if value is not None]
+        return headers if self.parameters.payload_mb else [*headers, CHUNKED]
 
     def _finished(self, records: list[Record], answer: Answer, form: Format | None) -> list[bytes]:
         """Return what is stored for a request's records."""

@@ -150,7 +150,6 @@ def a_job(**members: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("members", "text"),
     [
-        ({"MaxPayloadInMB": 0}, "the rehearsal cloud does not do payloads of any size"),
         ({"ExperimentConfig": {}}, "the rehearsal cloud does not do experiments"),
         ({"DataProcessing": {"InputFilter": "$..a"}}, "is not supported at"),
     ],
