@@ -50,6 +50,8 @@ def _hosting(engine: Engine, scaler: Scaler) -> Iterator[Resource]:
         yield _resource("application-autoscaling", "scalable-target", target.resource_id)
     for policy in scaler.policies.values():
         yield _resource("application-autoscaling", "scaling-policy", policy.name)
+    for action in scaler.schedules.actions.values():
+        yield _resource("application-autoscaling", "scheduled-action", action.name)
 
 
 def _cloudwatch(engine: Engine) -> Iterator[Resource]:
