@@ -10,6 +10,8 @@ import json
 import os
 import shlex
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -210,6 +212,25 @@ def report(
         session = sessions.current(directory_of(directory))
     write_report(sessions.ask(session, "record"), output)
     console.print(f"report written to {output}")
+
+
+@app.command()
+def replay(
+    directory: DirectoryOption = None,
+    history: Annotated[
+        Path | None, typer.Option("--history", help="Whose; left out: the rehearsal's last run.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Another seed than that of the run.")
+    ] = None,
+) -> None:
+    """Run a rehearsal again from its seed and its commands, and say what came out different."""
+    source = directory_of(directory) / "logs" / "history" if history is None else history.resolve()
+    words = ["--replay", str(source)] + ([] if seed is None else ["--seed", str(seed)])
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "rehearsal.cloud", "--directory", folder, *words]
+        done = subprocess.run(command, cwd=ROOT, check=False)
+    raise typer.Exit(done.returncode)
 
 
 @app.command()

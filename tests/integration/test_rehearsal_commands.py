@@ -127,6 +127,21 @@ def test_an_image_is_added_and_the_clock_moves(directory: Path) -> None:
     assert "the clock is moved by hand" in said(typed(directory, "status"))
 
 
+def test_a_run_so_far_is_replayed(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    result = typed(directory, "replay")
+
+    assert (result.exit_code, "the same again" in capfd.readouterr().out) == (0, True)
+
+
+def test_what_holds_no_history_is_not_replayed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = typed(tmp_path, "replay")
+
+    assert result.exit_code == 2
+    assert "holds no commands.jsonl to replay" in capfd.readouterr().err
+
+
 def test_a_rehearsal_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     for words in (["fault", "list"], ["clock", "advance", "1"], ["image", "add", IMAGE, "."]):
         result = typed(tmp_path, *words)

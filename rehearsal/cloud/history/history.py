@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -37,6 +38,8 @@ RECORD = "record.json"
 BODIES = "bodies"
 # About a day of steady traffic; a longer run can be replayed up to there.
 MAXIMUM_COMMANDS = 500_000
+# What a cloud that is killed loses of its history.
+FLUSH_WALL_SECONDS = 1.0
 
 Answer = Callable[[Request], Response]
 
@@ -57,6 +60,7 @@ class History:
         self._number = 0
         self._kept: set[str] = set()
         self._file: TextIO | None = None
+        self._flushed_at = 0.0
 
     def open(self) -> None:
         """Begin a new history; one that is left in the folder is overwritten."""
@@ -82,11 +86,11 @@ class History:
             if changed_by_looking(request, response):
                 self._note(self._next_number(), self._clock.now(), request, response)
             return response
-        number, time = self._next_number(), self._clock.now()
+        number, came_at = self._next_number(), self._clock.now()
         # moto has no part in an invocation, and setting its chance costs as much as all the rest.
         seed_ids(f"{self._seed}/command/{number}", is_moto=not is_invocation(request))
         response = answer(request)
-        self._note(number, time, request, response)
+        self._note(number, came_at, request, response)
         return response
 
     def _next_number(self) -> int:
@@ -94,18 +98,25 @@ class History:
             self._number += 1
             return self._number
 
-    def _note(self, number: int, time: float, request: Request, response: Response) -> None:
+    def _note(self, number: int, came_at: float, request: Request, response: Response) -> None:
         if self._file is None or number > MAXIMUM_COMMANDS:
             return
-        command = Command(number=number, time=time, request=request, answered=answered_by(response))
+        command = Command(
+            number=number, time=came_at, request=request, answered=answered_by(response)
+        )
         self._write(line_from_command(command, self._keep_body))
         if number == MAXIMUM_COMMANDS:
             logger.warning("history is full commands=%d", number)
 
     def _write(self, line: str) -> None:
         with self._lock:
-            if self._file is not None:
-                self._file.write(line + "\n")
+            if self._file is None:
+                return
+            self._file.write(line + "\n")
+            now = time.monotonic()
+            if now - self._flushed_at >= FLUSH_WALL_SECONDS:
+                self._flushed_at = now
+                self._file.flush()
 
     def _keep_body(self, body: bytes) -> str:
         digest = hashlib.sha256(body).hexdigest()
