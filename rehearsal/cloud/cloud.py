@@ -149,6 +149,7 @@ class Cloud:
             ),
             runtime=self._runtime,
             log=logs.append,
+            record=self.record,
             grace_seconds=self.settings.stop_grace_wall_seconds,
             minimum_startup_wall_seconds=self.settings.minimum_startup_wall_seconds,
         )

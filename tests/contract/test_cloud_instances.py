@@ -13,6 +13,7 @@ import pytest
 from tests.support.cloud import CloudUser, start_cloud, wait_for
 from tests.support.instances import (
     a_step,
+    add_image,
     add_images,
     instances_of,
     invoke,
@@ -129,3 +130,20 @@ def test_a_server_that_is_never_healthy_fails_after_its_start_up_limit(
     assert seen["EndpointStatus"] == "Failed"
     assert seen["FailureReason"].startswith("The primary container for production variant main")
     remove(user, "never")
+
+
+@pytest.mark.source("DG logging-cloudwatch: no group when no container ever wrote")
+def test_an_instance_whose_container_never_started_has_no_log_group(user: CloudUser) -> None:
+    config = make_config(user, "silent", a_step("silent"))
+    user.client("ecr").batch_delete_image(repositoryName="step", imageIds=[{"imageTag": "1"}])
+
+    user.sagemaker.create_endpoint(EndpointName="silent", EndpointConfigName=config)
+    seen = user.wait("silent")
+    add_image(user, "step")
+
+    assert seen["EndpointStatus"] == "Failed"
+    groups = user.client("logs").describe_log_groups(
+        logGroupNamePrefix="/aws/sagemaker/Endpoints/silent"
+    )
+    assert groups["logGroups"] == []
+    remove(user, "silent")

@@ -23,6 +23,7 @@ from rehearsal.cloud.fleets.runtime import (
     RunningContainer,
 )
 from rehearsal.cloud.hosting import messages
+from rehearsal.cloud.record import Record
 from rehearsal.cloud.runtime.connection import ConnectionPool
 from rehearsal.cloud.settings import (
     DEFAULT_STARTUP_SECONDS,
@@ -70,6 +71,7 @@ class Launcher:
     preparer: Preparer
     runtime: ContainerRuntime
     log: LogSink
+    record: Record
     grace_seconds: float = STOP_GRACE_WALL_SECONDS
     minimum_startup_wall_seconds: float = MINIMUM_STARTUP_WALL_SECONDS
     ending: threading.Event = field(default_factory=threading.Event)
@@ -84,7 +86,7 @@ class Launcher:
         prepared = self.preparer.prepare(
             instance,
             speed=self.clock.speed,
-            log=lambda hostname, line: self.write(instance, hostname, line),
+            note=lambda hostname, text: self.note(instance, hostname, text),
         )
         self._start_until_healthy(instance, prepared)
 
@@ -119,10 +121,23 @@ class Launcher:
                 hurried = True
                 threads += _end_all(instance, short)
 
-    def write(self, instance: Instance, hostname: str, line: str) -> None:
-        """Append a line to a container's log stream."""
+    def note(self, instance: Instance, hostname: str, text: str) -> None:
+        """Put what the platform does to a container into the record.
+
+        SageMaker says nothing of it in the container's log, whose group is made by the first
+        line a container writes.
+        """
         spec = instance.spec
-        self.log(spec.log_group, stream_of(instance, hostname), line)
+        self.record.event(
+            "fleet",
+            endpoint_name=spec.endpoint_name,
+            endpoint_config_name=spec.config_name,
+            variant_name=spec.variant_name,
+            instance_id=spec.instance_id,
+            action="note",
+            container=hostname,
+            text=text,
+        )
 
     # ---- starting
 
@@ -184,7 +199,7 @@ class Launcher:
                 network_isolation=bool((spec.model or {}).get("EnableNetworkIsolation", False)),
             )
         except ContainerNotStarted as err:
-            self.write(instance, plan.hostname, str(err))
+            self.note(instance, plan.hostname, str(err))
             text = (
                 messages.IMAGE_MISSING if isinstance(err, ImageMissing) else messages.CANNOT_START
             )
@@ -216,14 +231,15 @@ class Launcher:
             artifacts=self.preparer.artifacts,
             directory=prepared.models_directory,
             path_of=running.path_of,
-            log=lambda line: self.write(instance, plan.hostname, line),
+            note=lambda text: self.note(instance, plan.hostname, text),
             caches_models=plan.caches_models,
             download_wall_seconds=prepared.download_wall_seconds,
         )
 
     def _pump(self, instance: Instance, hostname: str, running: RunningContainer) -> None:
+        group, stream = instance.spec.log_group, stream_of(instance, hostname)
         for line in running.lines():
-            self.write(instance, hostname, line)
+            self.log(group, stream, line)
 
     # ---- failing on purpose
 
@@ -233,7 +249,7 @@ class Launcher:
         if fault is None:
             return
         text = f"{fault.fault_id}: this launch fails on purpose, {fault.reason}"
-        self.write(instance, PRIMARY, text)
+        self.note(instance, PRIMARY, text)
         if fault.reason in FAULT_TEXTS:
             spec = instance.spec
             raise LaunchFailed(

@@ -141,7 +141,7 @@ class MultiModel:
         artifacts: ArtifactCache,
         directory: Path,
         path_of: Callable[[Path], str],
-        log: Callable[[str], None],
+        note: Callable[[str], None],
         caches_models: bool = True,
         download_wall_seconds: float = float("inf"),
     ) -> None:
@@ -150,7 +150,7 @@ class MultiModel:
         self._artifacts = artifacts
         self._directory = directory
         self._path_of = path_of
-        self._log = log
+        self._tell = note
         self._caches_models = caches_models
         self._download_wall_seconds = download_wall_seconds
         self._lock = threading.Lock()
@@ -228,7 +228,7 @@ class MultiModel:
         with self._lock:
             if model.state is ModelState.LOADED:
                 model.state = ModelState.ABSENT
-        self._log(f"model {model.model_id} of {model.target} is not loaded any more")
+        self._tell(f"model {model.model_id} of {model.target} is not loaded any more")
         return True
 
     # ---- loading
@@ -271,7 +271,7 @@ class MultiModel:
             loading.set_result(None)
 
     def _give_up(self, model: _Model, loading: Future[None], err: Exception) -> None:
-        self._log(f"model {model.target}: {err}")
+        self._tell(f"model {model.target}: {err}")
         with self._lock:
             model.state = ModelState.ABSENT
         loading.set_exception(err)
@@ -299,7 +299,7 @@ class MultiModel:
         try:
             found = self._artifacts.directory_of(ModelData(url=url), deadline=deadline)
         except ArtifactError as err:
-            self._log(f"model data: {err}")
+            self._tell(f"model data: {err}")
             raise TargetModelMissing(*bucket_and_key(url)) from err
         target = self._directory / model.model_id / "model"
         linked_copy(found, target)
@@ -354,10 +354,10 @@ class MultiModel:
             answer = self._api.unload(model.model_id, target=model.target)
             self._note("ModelUnloadingTime", began)
             if answer.status not in (200, 404):
-                self._log(f"unloading {model.target} answered {answer.status}")
+                self._tell(f"unloading {model.target} answered {answer.status}")
             return True
         except ModelNotLoaded as err:
-            self._log(f"unloading {model.target}: {err.body}")
+            self._tell(f"unloading {model.target}: {err.body}")
             return True
         finally:
             model.work.release()

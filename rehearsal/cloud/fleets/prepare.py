@@ -77,12 +77,12 @@ class Preparer:
     directory: Path
 
     def prepare(
-        self, instance: Instance, *, speed: float, log: Callable[[str, str], None]
+        self, instance: Instance, *, speed: float, note: Callable[[str, str], None]
     ) -> list[Prepared]:
         """Return the instance's containers with all they need.
 
         Args:
-            log: takes a container's name and a line
+            note: takes a container's name and what is to be recorded
 
         Raises:
             LaunchFailed: an image or data is missing, forbidden, unfit or too slow
@@ -101,7 +101,7 @@ class Preparer:
                 plan=plan,
                 container_name=f"container_{number}",
                 deadline=time.monotonic() + wall_seconds,
-                log=log,
+                note=note,
             )
             prepared.append(fetch.prepared(wall_seconds))
         return prepared
@@ -118,7 +118,7 @@ class _Fetch:
     plan: ContainerPlan
     container_name: str
     deadline: float
-    log: Callable[[str, str], None]
+    note: Callable[[str, str], None]
 
     def prepared(self, download_wall_seconds: float) -> Prepared:
         model_directory = self._data(self.plan.data)
@@ -162,8 +162,8 @@ class _Fetch:
         assert data is not None
         raise self._failed(download_failed(self.container_name, data.url), f"model data: {problem}")
 
-    def _failed(self, reason: str, line: str) -> LaunchFailed:
-        self.log(self.plan.hostname, line)
+    def _failed(self, reason: str, text: str) -> LaunchFailed:
+        self.note(self.plan.hostname, text)
         return LaunchFailed(reason)
 
     @property

@@ -13,6 +13,7 @@ from rehearsal.cloud.clock import ManualClock
 from rehearsal.cloud.fleets.instance import Container, Instance, InstanceSpec, InstanceState
 from rehearsal.cloud.fleets.launch import Launcher, ping_failed, stream_of
 from rehearsal.cloud.fleets.prepare import Preparer, download_failed
+from rehearsal.cloud.record import Record
 from rehearsal.cloud.runtime.connection import ConnectionPool
 
 
@@ -61,7 +62,14 @@ def an_instance(model: dict[str, Any] | None, *containers: Container, **more: An
 def a_launcher(directory: Path) -> Launcher:
     nothing: Any = None
     preparer = Preparer(images=nothing, artifacts=nothing, access=nothing, directory=directory)
-    return Launcher(clock=ManualClock(), preparer=preparer, runtime=nothing, log=lambda *_: None)
+    clock = ManualClock()
+    return Launcher(
+        clock=clock,
+        preparer=preparer,
+        runtime=nothing,
+        log=lambda *_: None,
+        record=Record(clock),
+    )
 
 
 def a_container(hostname: str, running: Stubborn) -> Container:

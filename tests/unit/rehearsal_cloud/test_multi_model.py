@@ -64,7 +64,7 @@ def models(container: Container, shelf: Shelf, directory: Path) -> MultiModel:
         artifacts=ArtifactCache(directory / "cache", shelf),
         directory=directory / "instance",
         path_of=str,
-        log=lambda line: None,
+        note=lambda text: None,
     )
 
 
