@@ -39,7 +39,10 @@ class ModelError(ApiError):
         self.log_stream_arn = log_stream_arn
 
     def body(self) -> dict[str, object]:
+        # ErrorCode is in no model; those who read the body themselves see it on AWS.
+        is_clients = 400 <= self.original_status_code < 500
         return {
+            "ErrorCode": "CLIENT_ERROR_FROM_MODEL" if is_clients else "INTERNAL_FAILURE_FROM_MODEL",
             "Message": self.message,
             "OriginalStatusCode": self.original_status_code,
             "OriginalMessage": self.original_message,

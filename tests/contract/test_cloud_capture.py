@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cloud import BUCKET, ROLE_ARN, CloudUser, start_cloud, wait_for
+from tests.support.cloud import BUCKET, ROLE_ARN, ROLE_NAME, CloudUser, start_cloud, wait_for
 from tests.support.instances import add_images, image_uri, put_model
 from tests.support.instances import make_config as make_multi_config
 from tests.support.runtime_cloud import (
@@ -105,6 +105,29 @@ def test_captured_calls_are_encrypted_with_the_key_and_uploaded_when_the_endpoin
     head = user.client("s3").head_object(Bucket=BUCKET, Key=key)
     assert head["ServerSideEncryption"] == "aws:kms"
     assert head["SSEKMSKeyId"].endswith("key-1")
+
+
+@pytest.mark.source("DG model-monitor-data-capture: the role needs s3:PutObject")
+def test_a_role_that_may_not_write_captures_nothing_and_serves(user: CloudUser, gate: Path) -> None:
+    iam = user.client("iam")
+    config = a_capture_config("denied")
+    make_runtime_endpoint(user, "denied", gate, DataCaptureConfig=config)
+    deny = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}],
+    }
+    iam.put_role_policy(RoleName=ROLE_NAME, PolicyName="no", PolicyDocument=json.dumps(deny))
+
+    try:
+        answer = invoke(user, "denied", "append")
+        user.sagemaker.delete_endpoint(EndpointName="denied")
+        captures = user.cloud.engine.invoker.captures
+        wait_for(lambda: not captures.pending("denied"), "the captured call to be given up")
+    finally:
+        iam.delete_role_policy(RoleName=ROLE_NAME, PolicyName="no")
+
+    assert answer["Body"].startswith(b"x|denied")
+    assert captured(user, "denied/") == {}
 
 
 @pytest.mark.assumed("which calls are captured on 4xx and 5xx is not documented: none here")

@@ -156,6 +156,14 @@ def test_a_body_that_breaks_off_could_not_be_loaded(
     )
 
 
+@pytest.mark.assumed("what SageMaker says of an answer above its limit of 6,291,456 bytes")
+def test_an_answer_above_the_limit_could_not_be_loaded(user: CloudUser) -> None:
+    answer = refusal(user, "plain", "large")
+
+    assert answer["Error"]["Code"] == "ModelError"
+    assert "primary and could not load the entire response body" in answer["Error"]["Message"]
+
+
 @pytest.mark.source("field reports: 60 s time-out, status 0")
 def test_an_answer_that_takes_too_long_is_a_model_error_with_status_0(user: CloudUser) -> None:
     invoker = user.cloud.engine.invoker

@@ -90,7 +90,7 @@ def test_a_models_error_is_a_424_with_its_status_and_message(user: CloudUser, fa
     assert answer["Error"]["Code"] == "ModelError"
     assert answer["OriginalStatusCode"] == 503
     assert '"name": "sick"' in answer["OriginalMessage"]
-    assert ":log-group:/aws/sagemaker/Endpoints/sick:log-stream:main/i-" in answer["LogStreamArn"]
+    assert answer["LogStreamArn"].endswith(":log-group:/aws/sagemaker/Endpoints/sick")
     message = answer["Error"]["Message"]
     assert message.startswith('Received server error (503) from primary with message "{')
     assert message.endswith(

@@ -116,7 +116,7 @@ class Admission:
         try:
             taken = lane.on_demand.take(timeout_seconds=INVOCATION_TIMEOUT_WALL_SECONDS)
         except ColdStartFailed as err:
-            raise self._failures.not_started(route.endpoint_name, variant.name) from err
+            raise self._failures.not_started(route.endpoint_name) from err
         return variant, lane, taken
 
     def _choose(

@@ -31,6 +31,8 @@ MAXIMUM_PENDING = 2_000
 
 # bucket, key, body, KMS key or None
 PutObject = Callable[[str, str, bytes, str | None], None]
+# The same, and the role that writes it
+PutAsRole = Callable[[str, str, bytes, str | None, str | None], None]
 
 
 def nowhere(bucket: str, key: str, body: bytes, kms_key_id: str | None) -> None:
@@ -65,7 +67,11 @@ class CaptureSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """One captured call, its bodies as they went over the wire."""
+    """One captured call, its bodies as they went over the wire.
+
+    Args:
+        role_arn: the model's execution role, which writes the file
+    """
 
     time: float
     event_id: str
@@ -74,6 +80,7 @@ class Capture:
     request: bytes
     response_type: str
     response: bytes
+    role_arn: str | None = None
 
 
 def settings_from_config(config: Mapping[str, Any] | None) -> CaptureSettings | None:
@@ -107,6 +114,11 @@ class Capturer:
         self._uploading = threading.Lock()
         self._uploaded_at: float | None = None
 
+    @property
+    def pending(self) -> int:
+        """Calls that wait for their upload."""
+        return len(self._pending)
+
     def wants(self) -> bool:
         """Draw whether the next call is captured."""
         return self._rng.random() * 100 < self.settings.sampling_percent
@@ -115,7 +127,7 @@ class Capturer:
         """Keep a call; never waits."""
         self._pending.append(capture)
 
-    def upload(self, now: float, put: PutObject, *, at_once: bool = False) -> None:
+    def upload(self, now: float, put: PutAsRole, *, at_once: bool = False) -> None:
         """Upload what is kept, when a minute has passed since the last time or at once."""
         with self._uploading:
             if self._uploaded_at is None:
@@ -128,7 +140,7 @@ class Capturer:
                 taken.append(self._pending.popleft())
             self._upload(taken, put)
 
-    def _upload(self, taken: Sequence[Capture], put: PutObject) -> None:
+    def _upload(self, taken: Sequence[Capture], put: PutAsRole) -> None:
         settings = self.settings
         for hour, group in groupby(taken, key=lambda each: _hour(each.time)):
             captures = list(group)
@@ -138,7 +150,7 @@ class Capturer:
             parts = (settings.prefix, self._folder, hour, name)
             try:
                 path = "/".join(part for part in parts if part)
-                put(settings.bucket, path, body, settings.kms_key_id)
+                put(settings.bucket, path, body, settings.kms_key_id, captures[0].role_arn)
             except CloudError as err:
                 logger.warning("data capture lost lines=%d reason=%s", len(lines), err)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.runtime.capture import Capturer, PutObject, settings_from_config
 from rehearsal.cloud.runtime.routing import Route
 from rehearsal.cloud.settings import INVOCATION_TIMEOUT_WALL_SECONDS
@@ -22,6 +23,11 @@ FORGET_WALL_SECONDS = INVOCATION_TIMEOUT_WALL_SECONDS + 10
 Key = tuple[str, str, str]
 
 
+def anyone_may_write(role_arn: str, bucket: str, key: str) -> bool:
+    """Allow every upload: where no policies are evaluated."""
+    return True
+
+
 class Captures:
     """Every capturer there is, and the thread that uploads what they keep.
 
@@ -32,6 +38,8 @@ class Captures:
     def __init__(
         self, clock: Clock, put: PutObject, routes: Callable[[], Mapping[str, Route]]
     ) -> None:
+        # Whether a role may put an object; the cloud sets what evaluates its policies.
+        self.may_write: Callable[[str, str, str], bool] = anyone_may_write
         self._clock = clock
         self._put = put
         self._routes = routes
@@ -58,6 +66,12 @@ class Captures:
                 self._thread = threading.Thread(target=self._run, name="cloud-capture", daemon=True)
                 self._thread.start()
         return known
+
+    def pending(self, endpoint_name: str) -> int:
+        """Return how many captured calls of an endpoint wait for their upload."""
+        with self._lock:
+            mine = [each for key, each in self._capturers.items() if key[0] == endpoint_name]
+        return sum(capturer.pending for capturer in mine)
 
     def stop(self) -> None:
         """End the thread."""
@@ -86,10 +100,17 @@ class Captures:
             capturers = dict(self._capturers)
         for key, capturer in capturers.items():
             is_live = id(capturer) in live
-            capturer.upload(now, self._put, at_once=not is_live)
+            capturer.upload(now, self._put_as_role, at_once=not is_live)
             with self._lock:
                 if is_live:
                     self._gone_since.pop(key, None)
                 elif wall - self._gone_since.setdefault(key, wall) > FORGET_WALL_SECONDS:
                     self._capturers.pop(key, None)
                     self._gone_since.pop(key, None)
+
+    def _put_as_role(
+        self, bucket: str, key: str, body: bytes, kms_key_id: str | None, role_arn: str | None
+    ) -> None:
+        if role_arn is not None and not self.may_write(role_arn, bucket, key):
+            raise SetupError(f"{role_arn} may not s3:PutObject {key} into {bucket}")
+        self._put(bucket, key, body, kms_key_id)

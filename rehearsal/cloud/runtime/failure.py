@@ -124,25 +124,22 @@ class Failures:
             message = f'{what} with message "{original}".'
         return self._error(
             instance.spec.endpoint_name,
-            instance.spec.log_stream,
             message,
             status=status,
             original="" if outcome.broken else original,
         )
 
-    def not_started(self, endpoint_name: str, variant_name: str) -> ModelError:
+    def not_started(self, endpoint_name: str) -> ModelError:
         """Return the 424 of a serverless process that didn't come up for a request."""
         return self._error(
             endpoint_name,
-            variant_name,
             f'Received server error (0) from model with message "{EXITED}".',
             status=0,
             original=EXITED,
         )
 
-    def _error(
-        self, endpoint_name: str, log_stream: str, message: str, *, status: int, original: str
-    ) -> ModelError:
+    def _error(self, endpoint_name: str, message: str, *, status: int, original: str) -> ModelError:
+        # The ARN is the group's: so it stands in a response OpenSearch's tests were made from.
         group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
         region, account = self.region, self.account_id
         return ModelError(
@@ -151,7 +148,5 @@ class Failures:
             "information.",
             original_status_code=status,
             original_message=original,
-            log_stream_arn=(
-                f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{log_stream}"
-            ),
+            log_stream_arn=f"arn:aws:logs:{region}:{account}:log-group:{group}",
         )

@@ -25,9 +25,10 @@ from rehearsal.cloud.runtime.headers import (
 )
 from rehearsal.cloud.runtime.meter import Measurement, Value, setup_time
 from rehearsal.cloud.runtime.multi_model import forward_to_model
+from rehearsal.cloud.runtime.outcome import too_large
 from rehearsal.cloud.runtime.routing import Lane, Route, RouteKind, VariantRoute
 from rehearsal.cloud.runtime.shadow import Shadower
-from rehearsal.cloud.settings import INVOCATION_TIMEOUT_WALL_SECONDS
+from rehearsal.cloud.settings import INVOCATION_TIMEOUT_WALL_SECONDS, MAXIMUM_PAYLOAD_BYTES
 
 INVOCATIONS_PATH = re.compile(r"/endpoints/([^/]+)/invocations")
 # AWS's announcement of longer streams names eight minutes; no reference states it (assumed).
@@ -70,6 +71,8 @@ class Invoker:
         sent = time.perf_counter()
         try:
             outcome, more = self._send(admitted, headers, request)
+            if outcome.answer is not None and len(outcome.answer.body) > MAXIMUM_PAYLOAD_BYTES:
+                outcome = too_large(outcome)
             # Measured before the release: a fleet is gone only when it has been counted.
             self.measure(
                 admitted.variant,
@@ -158,6 +161,7 @@ class Invoker:
                 request=request.body,
                 response_type=answer.headers.get("content-type", DEFAULT_CONTENT_TYPE),
                 response=answer.body,
+                role_arn=(admitted.instance.spec.model or {}).get("ExecutionRoleArn"),
             )
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rehearsal.cloud.runtime.connection import (
     Answer,
@@ -80,3 +80,8 @@ def failed(container: str, began: float, error: InstanceTimeout | InstanceUnreac
         broken=isinstance(error, AnswerBroken),
         latencies=((container, latency_us),),
     )
+
+
+def too_large(outcome: Outcome) -> Outcome:
+    """Return the outcome of an answer above SageMaker's limit: its body isn't loaded (assumed)."""
+    return replace(outcome, answer=None, broken=True, failure="the answer is too large")

@@ -6,6 +6,7 @@ status=N       answer with this status and the body
 stream         answer in chunks: `first`, then `last` once the file GATE exists
 break          answer in chunks and close the connection after the first one
 hang           answer in chunks and never send the last one
+large          answer with one byte more than SageMaker passes on
 cut            announce a longer body than is sent
 silent         take the request and never answer
 open, close    open a session of its own, or close the one the request names
@@ -80,6 +81,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"only this")
         self.wfile.flush()
         self.close_connection = True
+
+    def do_large(self, _: bytes, __: str) -> None:
+        self.answer(b"x" * 6_291_457)
 
     def do_silent(self, _: bytes, __: str) -> None:
         self.await_gate()

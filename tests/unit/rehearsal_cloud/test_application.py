@@ -26,6 +26,7 @@ def test_a_models_error_carries_what_the_model_answered() -> None:
 
     assert response.status == 424
     assert json.loads(response.body) == {
+        "ErrorCode": "INTERNAL_FAILURE_FROM_MODEL",
         "Message": "text",
         "OriginalStatusCode": 500,
         "OriginalMessage": "body",

@@ -57,7 +57,9 @@ class Bucket:
         self.is_there = is_there
         self.objects: dict[str, bytes] = {}
 
-    def put(self, bucket: str, key: str, body: bytes, kms_key_id: str | None) -> None:
+    def put(
+        self, bucket: str, key: str, body: bytes, kms_key_id: str | None, role_arn: str | None
+    ) -> None:
         if not self.is_there:
             raise SetupError(f"there is no bucket {bucket}")
         self.objects[f"{bucket}/{key}"] = body
