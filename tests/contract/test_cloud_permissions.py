@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.cloud import ACCOUNT, BUCKET, IMAGE_URI, REGION, CloudUser, start_cloud
+from tests.support.instances import add_images, image_uri
 
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/tiny"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -151,7 +152,12 @@ def test_a_missing_object_is_told_only_to_who_may_list(user: CloudUser, name: st
 @pytest.mark.source("philschmid/llm-sagemaker-sample#2: multiple models need s3:ListBucket")
 def test_many_models_need_the_right_to_list(user: CloudUser, name: str) -> None:
     role = a_role(user, name, *PULL, "s3:GetObject")
-    many = {"Mode": "MultiModel", "ModelDataUrl": f"s3://{BUCKET}/{name}/"}
+    add_images(user)
+    many = {
+        "Mode": "MultiModel",
+        "ModelDataUrl": f"s3://{BUCKET}/{name}/",
+        "Image": image_uri("multi"),
+    }
 
     assert "s3:ListBucket" in model_refusal(user, name, role, **many)
     grant(user, name, {"Action": PULL + READ, "Resource": "*"})
