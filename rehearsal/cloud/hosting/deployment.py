@@ -54,11 +54,14 @@ def begin(endpoint: Endpoint, deployment: Deployment, *, pending: Fleet | None) 
     if deployment.kind is Kind.PATCH:
         # AWS's maintenance changes nothing a user sees but the status.
         return replace(endpoint, status=Status.SYSTEM_UPDATING, deployment=deployment)
+    is_mixed = endpoint.status is Status.UPDATE_ROLLBACK_FAILED and deployment.kind is Kind.UPDATE
     return replace(
         endpoint,
         status=RUNNING_STATUS[deployment.kind],
         deployment=deployment,
         pending=pending,
+        mixed=endpoint.pending if is_mixed else None,
+        mixed_shares=endpoint.green_shares if is_mixed else {},
         shift=None,
         failure_reason=None,
         last_modified_time=deployment.started_at,
@@ -330,6 +333,8 @@ def _finish_undoing(
         deployment=None,
         pending=endpoint.pending if mixed else None,
         shift=endpoint.shift if mixed else None,
+        mixed=endpoint.mixed if mixed else None,
+        mixed_shares=endpoint.mixed_shares if mixed else {},
         failure_reason=deployment.failure_reason or None,
         last_modified_time=seen.now,
     )
@@ -346,6 +351,8 @@ def _finish_rollout(endpoint: Endpoint, deployment: Deployment, seen: Observatio
         config_name=endpoint.pending.config_name,
         live=endpoint.pending,
         pending=None,
+        mixed=None,
+        mixed_shares={},
         shift=None,
         deployment=None,
         last_deployment_config=deployment.deployment_config,

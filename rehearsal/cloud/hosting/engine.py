@@ -142,7 +142,7 @@ class Engine:
 
     def observe(self, endpoint: Endpoint) -> Observation:
         """Return what can be seen of an endpoint now."""
-        fleets = [fleet for fleet in (endpoint.live, endpoint.pending) if fleet is not None]
+        fleets = endpoint.fleets
         states = self.cloudwatch.states() if endpoint.deployment is not None else {}
         return Observation(
             now=self.clock.now(),
@@ -238,9 +238,8 @@ class Engine:
     def _wishes(self) -> dict[str, dict[str, VariantWish]]:
         wishes = {}
         for endpoint in self.endpoints.values():
-            for fleet in (endpoint.live, endpoint.pending):
-                if fleet is not None:
-                    wishes[fleet.fleet_id] = self._fleet_wish(endpoint, fleet)
+            for fleet in endpoint.fleets:
+                wishes[fleet.fleet_id] = self._fleet_wish(endpoint, fleet)
         return wishes
 
     def _fleet_wish(self, endpoint: Endpoint, fleet: Fleet) -> dict[str, VariantWish]:
@@ -359,4 +358,4 @@ class Engine:
 
 
 def _fleet_ids(endpoint: Endpoint) -> set[str]:
-    return {fleet.fleet_id for fleet in (endpoint.live, endpoint.pending) if fleet is not None}
+    return {fleet.fleet_id for fleet in endpoint.fleets}

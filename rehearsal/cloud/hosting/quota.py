@@ -35,8 +35,8 @@ def instances_in_use(endpoints: Iterable[Endpoint]) -> Counter[str]:
     """Return the instances of every endpoint, both fleets of one that is updated."""
     counts: Counter[str] = Counter()
     for endpoint in endpoints:
-        counts += instances_of(endpoint.live)
-        counts += instances_of(endpoint.pending)
+        for fleet in endpoint.fleets:
+            counts += instances_of(fleet)
     return counts
 
 
@@ -87,7 +87,7 @@ def serverless_problem(endpoints: Iterable[Endpoint], wanted: Fleet) -> str | No
 
 
 def _kinds(endpoint: Endpoint) -> list[str]:
-    return [fleet.kind for fleet in (endpoint.live, endpoint.pending) if fleet is not None]
+    return [fleet.kind for fleet in endpoint.fleets]
 
 
 def _concurrency(fleet: Fleet | None) -> int:

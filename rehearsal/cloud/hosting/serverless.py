@@ -83,7 +83,7 @@ def definition_of(variant: Variant) -> Mapping[str, Any]:
 
 
 def _serverless_variants(endpoint: Endpoint) -> Iterator[tuple[Fleet, Variant]]:
-    for fleet in (endpoint.live, endpoint.pending):
-        for variant in fleet.variants if fleet is not None else ():
-            if variant.desired_serverless is not None and fleet is not None:
+    for fleet in endpoint.fleets:
+        for variant in fleet.variants:
+            if variant.desired_serverless is not None:
                 yield fleet, variant

@@ -183,7 +183,9 @@ class Endpoint:
     Args:
         config_name: what Describe names: the old config until an update has succeeded
         live: the blue fleet; None before a first deployment succeeded
-        pending: the green fleet of a deployment under way
+        pending: the green fleet of a deployment under way, or of one whose rollback failed
+        mixed: such a green fleet while the update that mends it runs; it serves until then
+        mixed_shares: the fraction 0..1 of the blue fleet's traffic that `mixed` has, per variant
         shift: where traffic goes while there are two fleets
     """
 
@@ -195,6 +197,8 @@ class Endpoint:
     last_modified_time: float
     live: Fleet | None = None
     pending: Fleet | None = None
+    mixed: Fleet | None = None
+    mixed_shares: Mapping[str, float] = field(default_factory=dict)
     shift: Shift | None = None
     deployment: Deployment | None = None
     failure_reason: str | None = None
@@ -203,6 +207,12 @@ class Endpoint:
     def fleet(self, side: Side) -> Fleet | None:
         """Return the fleet on a side."""
         return self.live if side is Side.BLUE else self.pending
+
+    @property
+    def fleets(self) -> tuple[Fleet, ...]:
+        """Every fleet that may have instances."""
+        every = (self.live, self.pending, self.mixed)
+        return tuple(fleet for fleet in every if fleet is not None)
 
     @property
     def green_shares(self) -> dict[str, float]:

@@ -126,9 +126,12 @@ def _lanes(
     blue_active = None
     if shift is not None and shift.blue_active is not None:
         blue_active = shift.blue_active.get(variant.name)
+    # What a failed rollback left of an older update keeps its share until all traffic is green.
+    mixed_share = endpoint.mixed_shares.get(variant.name, 0.0)
     lanes = []
     for role, fleet, share, active in (
-        ("blue", endpoint.live, 1.0 - green_share, blue_active),
+        ("blue", endpoint.live, (1.0 - green_share) * (1.0 - mixed_share), blue_active),
+        ("mixed", endpoint.mixed, (1.0 - green_share) * mixed_share, None),
         ("green", endpoint.pending, green_share, green_active),
     ):
         if fleet is None or share <= 0:

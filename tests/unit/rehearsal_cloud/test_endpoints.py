@@ -287,11 +287,16 @@ def test_a_failed_rollback_is_mended_by_the_next_update(hosting: SimulatedHostin
     )
     hosting.alarms.in_alarm = set()
     hosting.fleets.forget_failed()
+    hosting.call("UpdateEndpoint", EndpointName="e", EndpointConfigName="two")
+    (variant,) = hosting.engine.invoker.routes["e"].variants
+    serving = {lane.role: (lane.share, len(lane.instances)) for lane in variant.lanes}
+    settle(hosting)
     mended = update(hosting, "four")
 
     assert mixed["EndpointStatus"] == "UpdateRollbackFailed"
     assert mixed["FailureReason"]
     assert "Cannot update in-progress endpoint" in scaled
+    assert serving == {"mixed": (1.0, 2)}
     assert mended["EndpointStatus"] == "InService"
     assert mended["EndpointConfigName"] == "four"
     assert "FailureReason" not in mended
