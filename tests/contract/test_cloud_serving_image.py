@@ -1,0 +1,91 @@
+"""Our own serving image behind a transform job and an asynchronous endpoint: iris, end to end."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cloud import ACCOUNT, BUCKET, REGION, ROLE_ARN, CloudUser, start_cloud
+from tests.support.container_process import CONTAINER
+from tests.support.onnx_models import FittedModel, an_iris_classifier
+from tests.support.transform import create_job, output_of, wait_job
+from tests.support.work import invoke_later, make_async_config, put, wait_read
+
+IMAGE_URI = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/iris:1"
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
+    return an_iris_classifier(tmp_path_factory.mktemp("iris"))
+
+
+@pytest.fixture(scope="module")
+def user(fitted: FittedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUser]:
+    started = start_cloud(tmp_path_factory.mktemp("cloud"), speed=60.0)
+    started.prepare()
+    started.client("ecr").create_repository(repositoryName="iris")
+    made = started.tell("images", {"image_uri": IMAGE_URI, "context": str(CONTAINER)})
+    made.raise_for_status()
+    started.sagemaker.create_model(
+        ModelName="iris",
+        ExecutionRoleArn=ROLE_ARN,
+        PrimaryContainer={
+            "Image": IMAGE_URI,
+            "ModelDataUrl": put(started, "iris/model.tar.gz", packed(fitted.directory)),
+        },
+    )
+    yield started
+    started.cloud.stop()
+
+
+def packed(directory: Path) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path in sorted(directory.iterdir()):
+            archive.add(path, path.name)
+    return buffer.getvalue()
+
+
+def test_a_transform_job_labels_every_flower_beside_its_id(
+    user: CloudUser, fitted: FittedModel
+) -> None:
+    flowers = fitted.rows[::15]
+    rows = [f"{number},{','.join(map(str, row))}" for number, row in enumerate(flowers)]
+    put(user, "flowers/some.csv", "\n".join(rows).encode())
+
+    create_job(
+        user,
+        "label",
+        f"s3://{BUCKET}/flowers/",
+        model="iris",
+        DataProcessing={"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,5]"},
+    )
+    seen = wait_job(user, "label")
+
+    classes = ("setosa", "versicolor", "virginica")
+    wanted = [f"{n},{classes[c]}" for n, c in enumerate(fitted.estimator.predict(flowers))]
+    assert seen["TransformJobStatus"] == "Completed"
+    assert (output_of(user, "label", "some.csv") or b"").decode().splitlines() == wanted
+
+
+def test_an_asynchronous_endpoint_answers_in_s3_as_a_realtime_one_does(
+    user: CloudUser, fitted: FittedModel
+) -> None:
+    make_async_config(user, "iris-later", model="iris")
+    user.make_endpoint("iris-later", "iris-later")
+    flower = fitted.rows[0].tolist()
+
+    answer = invoke_later(
+        user,
+        "iris-later",
+        Body=json.dumps({"instances": [flower]}).encode(),
+        ContentType="application/json",
+    )
+
+    predictions = json.loads(wait_read(user, answer["OutputLocation"]))["predictions"]
+    assert predictions[0]["predicted_class"] == "setosa"
