@@ -79,6 +79,11 @@ def _identity(account_id: str, region: str) -> Iterator[Resource]:
 def _messages(account_id: str, region: str) -> Iterator[Resource]:
     for arn in backend("sns", account_id, region).topics:
         yield _resource("sns", "topic", arn.rpartition(":")[2])
+    for name in backend("sqs", account_id, region).queues:
+        yield _resource("sqs", "queue", name)
+    for bus in backend("events", account_id, region).event_buses.values():
+        for name in bus.rules:
+            yield _resource("events", "rule", name)
 
 
 def _resource(service: str, kind: str, name: str) -> Resource:

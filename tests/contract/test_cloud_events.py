@@ -169,6 +169,7 @@ def test_what_can_not_be_delivered_is_noted(user: CloudUser) -> None:
     put_rule(user, "gone", {"detail": {"EndpointName": ["lost"]}}, Arn=gone)
 
     user.make_endpoint("lost", "one")
+    kinds = {(e["service"], e["type"]) for e in user.control("inventory")["resources"]}
 
     events = user.control("record")["events"]
     errors = {
@@ -176,5 +177,6 @@ def test_what_can_not_be_delivered_is_noted(user: CloudUser) -> None:
         for event in events
         if event["kind"] == "event_delivery" and event["rule_name"] in ("lambda", "gone")
     }
+    assert {("events", "rule"), ("sqs", "queue")} <= kinds
     assert "SQS queues, SNS topics and log groups" in errors[function]
     assert "does not exist" in errors[gone]
