@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from rehearsal.cloud.runtime.connection import (
+    AnswerBroken,
     ConnectionPool,
     InstanceTimeout,
     InstanceUnreachable,
+    StreamedAnswer,
 )
 
 Script = Callable[[socket.socket], None]
@@ -166,3 +168,106 @@ def test_an_interim_answer_is_passed_over(serve: Serve, pool_of: PoolOf) -> None
     server = serve(answering(b"HTTP/1.1 100 Continue\r\n\r\n" + OK))
 
     assert get(pool_of(server.port)) == (200, b"ok")
+
+
+def streamed(pool: ConnectionPool, seconds: float = 5.0) -> StreamedAnswer:
+    return pool.stream(
+        "/invocations", headers=[], body=b"x", timeout_seconds=seconds, end_seconds=seconds
+    )
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_streamed_answer_is_read_part_by_part_and_its_connection_kept(
+    serve: Serve, pool_of: PoolOf
+) -> None:
+    going_on = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(CHUNKED + b"5\r\nfirst\r\n")
+        assert going_on.wait(5)
+        connection.sendall(b"4\r\nlast\r\n0\r\n\r\n")
+        connection.recv(65_536)
+        connection.sendall(OK)
+
+    server = serve(script)
+    pool = pool_of(server.port)
+
+    answer = streamed(pool)
+    parts = answer.parts()
+    first = next(parts)
+    going_on.set()
+    rest = list(parts)
+    answer.close()
+
+    assert (answer.status, first, rest) == (200, b"first", [b"last"])
+    assert get(pool) == (200, b"ok")
+    assert server.accepted == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\n",
+    ],
+)
+def test_a_whole_answer_can_be_streamed(serve: Serve, pool_of: PoolOf, head: bytes) -> None:
+    answer = streamed(pool_of(serve(answering(head + b"body")).port))
+
+    body = b"".join(answer.parts())
+    answer.close()
+
+    assert body == b"body"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [CHUNKED + b"5\r\nfi", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfi", CHUNKED + b"zz\r\n"],
+)
+def test_a_stream_that_breaks_off_says_its_status(
+    serve: Serve, pool_of: PoolOf, answer: bytes
+) -> None:
+    broken = streamed(pool_of(serve(answering(answer)).port))
+
+    with pytest.raises(AnswerBroken) as caught:
+        list(broken.parts())
+    broken.close()
+
+    assert caught.value.status == 200
+
+
+def test_a_stream_has_to_end_in_time(serve: Serve, pool_of: PoolOf) -> None:
+    def script(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(CHUNKED + b"5\r\nfirst\r\n")
+        silent(connection)
+
+    answer = streamed(pool_of(serve(script).port), seconds=0.2)
+    parts = answer.parts()
+
+    first = next(parts)
+    with pytest.raises(InstanceTimeout):
+        next(parts)
+    answer.close()
+
+    assert first == b"first"
+
+
+def test_a_stream_left_early_closes_its_connection(serve: Serve, pool_of: PoolOf) -> None:
+    left = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(CHUNKED + b"5\r\nfirst\r\n")
+        if not connection.recv(65_536):
+            left.set()
+
+    answer = streamed(pool_of(serve(script).port))
+    next(answer.parts())
+
+    answer.close()
+
+    assert left.wait(5)
