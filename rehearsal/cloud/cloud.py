@@ -221,6 +221,7 @@ class Cloud:
         """Look once on a manual clock; the ids of what happens then are the moment's own."""
         seed_ids(f"{self.settings.seed}/moment/{self.clock.now()}")
         self.engine.tick()
+        self.engine.cloudwatch.settle()
 
     @property
     def port(self) -> int:

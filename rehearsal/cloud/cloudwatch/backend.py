@@ -58,6 +58,10 @@ class RehearsedCloudWatch(CloudWatchBackend):
         # moto's tagging and inventory look at this mapping.
         self.alarms = self._registry.by_name  # type: ignore[assignment]
 
+    def settle(self) -> None:
+        """Wait for the actions that run; for a clock moved by hand, with no lock held."""
+        self._notifier.wait()
+
     def close(self) -> None:
         """Run the actions that wait, and end their thread."""
         self._notifier.stop()

@@ -34,6 +34,10 @@ class Notifier:
         except queue.Full:
             logger.warning("alarm action dropped waiting=%d", MAXIMUM_WAITING)
 
+    def wait(self) -> None:
+        """Return once everything that was queued has run."""
+        self._errands.join()
+
     def stop(self) -> None:
         """Run what waits, then end the thread."""
         with self._lock:
@@ -45,10 +49,12 @@ class Notifier:
     def _run(self) -> None:
         while True:
             errand = self._errands.get()
-            if errand is None:
-                return
             # A thread's edge: one failed action must not end the others.
             try:
+                if errand is None:
+                    return
                 errand()
             except Exception:
                 logger.exception("alarm action failed")
+            finally:
+                self._errands.task_done()
