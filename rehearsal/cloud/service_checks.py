@@ -30,6 +30,12 @@ MANIFEST_UNSUPPORTED = (
     "Unsupported manifest media type {media_type} for image {image}. Ensure that valid manifest "
     "media type is used for specified image."
 )
+# As terraform-provider-aws sagemaker/endpoint.go quotes it, which waits for the role then.
+EXECUTION_ROLE_INVALID = (
+    'The execution role ARN "{role}" is invalid. Please ensure that the role exists and that its '
+    'trust relationship policy allows the action "sts:AssumeRole" for the service principal '
+    '"sagemaker.amazonaws.com"'
+)
 PULL_REFUSED = "The role '{role}' does not have BatchGetImage permission for the image: '{image}'."
 # Seen in aws/sagemaker-tensorflow-serving-container#156, sagemaker-pytorch-training-toolkit#140.
 LABELS_MISSING = "Your Ecr Image {image} does not contain required {labels} Docker label(s)."
@@ -156,11 +162,17 @@ class ServiceChecks:
                 return TOPIC_REFUSED.format(role=role_arn, topic=topic)
         return None
 
-    # ---- an instance's launch: whatever changed since CreateModel
+    # ---- an endpoint's fleet and an instance's launch: whatever changed since CreateModel
+
+    def execution_role_problem(self, role_arn: str) -> str | None:
+        """Say why SageMaker can't assume a role now, as a FailureReason."""
+        if self.access.trust_problem(role_arn) is None:
+            return None
+        return EXECUTION_ROLE_INVALID.format(role=role_arn)
 
     def pull_problem(self, role_arn: str, uri: str) -> str | None:
         """Say why an instance can't pull an image, as a FailureReason."""
-        trust = self.role_problem(role_arn)
+        trust = self.execution_role_problem(role_arn)
         if trust is not None:
             return trust
         reference = reference_from_uri(uri)

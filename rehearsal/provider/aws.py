@@ -24,6 +24,8 @@ FIRST_POLL_SECONDS = 0.1
 LONGEST_POLL_SECONDS = 0.3
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 60
+# So often in a row may a resource that is waited for not be there.
+NOT_FOUND_CHECKS = 20
 
 
 # ProviderError
@@ -231,20 +233,26 @@ class Aws:
         """Wait as Terraform's StateChangeConf does.
 
         Args:
-            state: the state now, and the reason the service gives for it, if any
+            state: the state now, "" when it is gone, and the reason the service gives for it
             pending: states to wait in; any other than these and the target is an error
             target: the state waited for; "" for being gone
 
         Raises:
-            WaitError: another state, or the deadline passed
+            WaitError: another state, gone for too long, or the deadline passed
         """
         last = ""
+        missed = 0
 
         def step() -> bool:
-            nonlocal last
+            nonlocal last, missed
             last, reason = state()
             if last == target:
                 return True
+            missed = missed + 1 if last == "" else 0
+            if 0 < missed <= NOT_FOUND_CHECKS:
+                return False
+            if missed:
+                raise WaitError(f"couldn't find resource ({missed} retries)")
             if last not in pending:
                 cause = f". last error: {reason}" if reason else ""
                 raise WaitError(f"unexpected state '{last}', wanted target '{target}'{cause}")

@@ -275,7 +275,7 @@ def _values_at(value: Any, names: list[str], where: str) -> list[tuple[str, Any]
 def _broken(rule: Rule, where: str, value: Any) -> str | None:
     choices = rule.choices if rule.shape is None else shape_choices(*rule.shape)
     if choices and value not in choices:
-        return f"expected {where} to be one of [{', '.join(choices)}], got {value}"
+        return f"expected {where} to be one of [{', '.join(map(str, choices))}], got {value}"
     measured = len(value) if isinstance(value, str | list) else value
     low = rule.minimum if rule.minimum is not None else measured
     high = rule.maximum if rule.maximum is not None else measured

@@ -56,13 +56,14 @@ class Rule:
     Args:
         minimum: lowest number, or shortest text
         maximum: highest number, or longest text
-        choices: the only texts allowed; a pair (service, shape) names a botocore enumeration
+        choices: the only values allowed
+        shape: a pair (service, shape) that names a botocore enumeration, instead
         pattern: regular expression the whole text must match
     """
 
     minimum: float | None = None
     maximum: float | None = None
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | int, ...] = ()
     shape: tuple[str, str] | None = None
     pattern: str | None = None
 

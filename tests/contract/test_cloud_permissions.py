@@ -292,7 +292,9 @@ def test_a_permission_taken_away_after_create_model_fails_the_endpoint(
     user.client("iam").delete_role_policy(RoleName=name, PolicyName="serve")
     user.client("iam").delete_role(RoleName=name)
     user.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    assert user.wait(name)["FailureReason"].startswith(f"Could not assume role {role}.")
+    assert user.wait(name)["FailureReason"].startswith(
+        f'The execution role ARN "{role}" is invalid.'
+    )
 
 
 @pytest.mark.assumed("no source says at which call a missing kms:Decrypt shows itself")

@@ -138,6 +138,9 @@ class Permissive:
     def role_problem(self, role_arn: str) -> str | None:
         return "Could not assume role" if role_arn in self.refused_roles else None
 
+    def execution_role_problem(self, role_arn: str) -> str | None:
+        return self.role_problem(role_arn)
+
     def image(self, uri: str) -> Image | None:
         return cast(Image, _AnImage())
 

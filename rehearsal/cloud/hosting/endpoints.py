@@ -282,7 +282,7 @@ class Endpoints:
         wanted = topics(asynchronous.get("OutputConfig", {}))
         for variant in all_variants(config.members):
             role = self.engine.model_members(variant["ModelName"]).get("ExecutionRoleArn", "")
-            problem = self.checks.role_problem(role)
+            problem = self.checks.execution_role_problem(role)
             if problem is None:
                 problem = self.checks.topic_problem(role, wanted)
             if problem is not None:

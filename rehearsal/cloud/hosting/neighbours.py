@@ -14,6 +14,9 @@ class Checks(Protocol):
     def role_problem(self, role_arn: str) -> str | None:
         """Say why SageMaker can't assume a role."""
 
+    def execution_role_problem(self, role_arn: str) -> str | None:
+        """Say the same of a role that CreateModel took, as a FailureReason."""
+
     def image_problem(self, role_arn: str, container: Mapping[str, Any]) -> str | None:
         """Say why CreateModel refuses a container's image."""
 

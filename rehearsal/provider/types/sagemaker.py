@@ -21,9 +21,14 @@ from rehearsal.provider.value import Values
 PACKAGE = "pulumi_aws.sagemaker"
 # The real provider repeats CreateModel on any ValidationException for two minutes (IAM's delay).
 MODEL_RETRY_SECONDS = 120
+MODEL_DELETE_SECONDS = 5 * 60
 VALIDATION = "ValidationException"
+CONFIGURATION_MISSING = "Could not find endpoint configuration"
 NAME = Rule(minimum=1, maximum=63, pattern=r"[0-9A-Za-z](-*[0-9A-Za-z])*")
 SECONDS = Rule(minimum=60, maximum=3600)
+MEMORY_SIZES_MB = (1024, 2048, 3072, 4096, 5120, 6144)
+# The real provider's own pattern, which lets anything follow the first character.
+S3_PATH = Rule(minimum=1, maximum=512, pattern=r"(https|s3)://([^/])/?(.*)")
 
 MODEL_SCHEMA = SchemaSource(package=PACKAGE, resource="Model", arguments="ModelArgs")
 CONFIGURATION_SCHEMA = SchemaSource(
@@ -67,7 +72,7 @@ class ModelOperations:
                 lambda err: err.code == VALIDATION,
             )
         except AwsError as err:
-            raise ProviderError(f"creating SageMaker AI Model: {err}") from err
+            raise ProviderError(f"creating SageMaker AI model: {err}") from err
         return str(values["name"])
 
     def read(self, aws: Aws, identifier: str, known: Values) -> Values | None:
@@ -87,10 +92,14 @@ class ModelOperations:
 
     def delete(self, aws: Aws, identifier: str, known: Values) -> None:
         try:
-            aws.call("sagemaker", "DeleteModel", ModelName=identifier)
+            aws.retry(
+                MODEL_DELETE_SECONDS,
+                lambda: aws.call("sagemaker", "DeleteModel", ModelName=identifier),
+                lambda err: err.code == "ResourceNotFound",
+            )
         except AwsError as err:
-            if "Could not find model" not in err.message:
-                raise
+            if err.code != VALIDATION or "Could not find model" not in err.message:
+                raise ProviderError(f"deleting sagemaker model: {err}") from err
 
 
 class ConfigurationOperations:
@@ -103,18 +112,23 @@ class ConfigurationOperations:
             for variant in members.get(group, []):
                 # Terraform's `id.UniqueId`; SageMaker itself requires the name.
                 variant.setdefault("VariantName", f"terraform-{secrets.token_hex(13)}")
+                if "ModelName" in variant:
+                    # Terraform can't tell false from nothing, and always says it.
+                    variant.setdefault("EnableSSMAccess", False)
         members["Tags"] = tag_list(values.get("tags"))
         try:
             aws.call("sagemaker", "CreateEndpointConfig", **members)
         except AwsError as err:
-            raise ProviderError(f"creating SageMaker AI Endpoint Configuration: {err}") from err
+            raise ProviderError(
+                f"creating SageMaker AI Endpoint Configuration ({values['name']}): {err}"
+            ) from err
         return str(values["name"])
 
     def read(self, aws: Aws, identifier: str, known: Values) -> Values | None:
         try:
             found = aws.call("sagemaker", "DescribeEndpointConfig", EndpointConfigName=identifier)
         except AwsError as err:
-            if err.code == VALIDATION and "Could not find" in err.message:
+            if err.code == VALIDATION and CONFIGURATION_MISSING in err.message:
                 return None
             raise
         inputs = read_schema(CONFIGURATION_SCHEMA).inputs
@@ -129,19 +143,31 @@ class ConfigurationOperations:
         try:
             aws.call("sagemaker", "DeleteEndpointConfig", EndpointConfigName=identifier)
         except AwsError as err:
-            if "Could not find endpoint configuration" not in err.message:
+            if err.code != VALIDATION or CONFIGURATION_MISSING not in err.message:
                 raise
 
 
 def _variant_rules(group: str) -> dict[str, Rule]:
     return {
+        f"{group}.acceleratorType": Rule(shape=("sagemaker", "ProductionVariantAcceleratorType")),
+        f"{group}.coreDumpConfig.destinationS3Uri": S3_PATH,
+        f"{group}.inferenceAmiVersion": Rule(
+            shape=("sagemaker", "ProductionVariantInferenceAmiVersion")
+        ),
         f"{group}.containerStartupHealthCheckTimeoutInSeconds": SECONDS,
         f"{group}.initialInstanceCount": Rule(minimum=1),
         f"{group}.initialVariantWeight": Rule(minimum=0),
         f"{group}.instanceType": Rule(shape=("sagemaker", "ProductionVariantInstanceType")),
         f"{group}.modelDataDownloadTimeoutInSeconds": SECONDS,
         f"{group}.serverlessConfig.maxConcurrency": Rule(minimum=1, maximum=200),
+        f"{group}.managedInstanceScaling.maxInstanceCount": Rule(minimum=1),
+        f"{group}.managedInstanceScaling.minInstanceCount": Rule(minimum=0),
+        f"{group}.managedInstanceScaling.status": Rule(
+            shape=("sagemaker", "ManagedInstanceScalingStatus")
+        ),
+        f"{group}.routingConfigs.routingStrategy": Rule(shape=("sagemaker", "RoutingStrategy")),
         f"{group}.serverlessConfig.provisionedConcurrency": Rule(minimum=1, maximum=200),
+        f"{group}.serverlessConfig.memorySizeInMb": Rule(choices=MEMORY_SIZES_MB),
         f"{group}.volumeSizeInGb": Rule(minimum=1, maximum=512),
     }
 
@@ -188,7 +214,23 @@ TYPES = (
             **_variant_rules("shadowProductionVariants"),
             "dataCaptureConfig.initialSamplingPercentage": Rule(minimum=0, maximum=100),
             "dataCaptureConfig.captureOptions": Rule(minimum=1, maximum=2),
+            "dataCaptureConfig.captureOptions.captureMode": Rule(
+                shape=("sagemaker", "CaptureMode")
+            ),
+            "dataCaptureConfig.destinationS3Uri": S3_PATH,
+            "asyncInferenceConfig.clientConfig.maxConcurrentInvocationsPerInstance": Rule(
+                minimum=1, maximum=1000
+            ),
+            "asyncInferenceConfig.outputConfig.s3FailurePath": S3_PATH,
+            "asyncInferenceConfig.outputConfig.s3OutputPath": S3_PATH,
         },
+        sets=frozenset(
+            {
+                "asyncInferenceConfig.outputConfig.notificationConfig.includeInferenceResponseIns",
+                "dataCaptureConfig.captureContentTypeHeader.csvContentTypes",
+                "dataCaptureConfig.captureContentTypeHeader.jsonContentTypes",
+            }
+        ),
         unsupported={"namePrefix": "give the configuration a name, or none for an automatic one"},
     ),
 )

@@ -4,11 +4,14 @@ Controls in the rehearsal depend on them; never mend them here:
 - an update is a success as soon as a poll sees `InService`, even on the old configuration;
 - the wait is one hour, whatever the deployment may take;
 - a failed create leaves the endpoint in the cloud and out of the state;
+- a create that failed as the role can't be assumed deletes the endpoint and tries again, but
+  does not wait for the deletion, so that the next try finds the name taken;
+- a delete is done as soon as the endpoint is `Deleting`: its name is still taken then;
 - `RetainAllVariantProperties` is never sent;
 - a change of the rollback alarms replaces the endpoint.
 
-Source: hashicorp/terraform-provider-aws internal/service/sagemaker/endpoint.go and wait.go; issues
-39099, 46663 and 48997 there.
+Source: hashicorp/terraform-provider-aws internal/service/sagemaker/endpoint.go; issues 39099,
+46663 and 48997 there.
 """
 
 from __future__ import annotations
@@ -18,7 +21,13 @@ from typing import Any
 
 from botocore.model import Shape
 
-from rehearsal.provider.aws import Aws, AwsError, WaitError
+from rehearsal.provider.aws import (
+    FIRST_POLL_SECONDS,
+    LONGEST_POLL_SECONDS,
+    Aws,
+    AwsError,
+    WaitError,
+)
 from rehearsal.provider.convert import members_from_values, values_from_members
 from rehearsal.provider.entry import Autoname, Change, ProviderError, ResourceType, Rule
 from rehearsal.provider.enumeration import shape_named
@@ -32,6 +41,12 @@ DELETED_SECONDS = 10 * 60
 # `RollingBack` is not among them: a poll that happens to see it fails, one that misses it does not.
 PENDING = ("Creating", "Updating", "SystemUpdating")
 NOT_FOUND = "Could not find endpoint"
+# Terraform's propagationTimeout: for so long it takes a role for one that IAM doesn't know yet.
+PROPAGATION_SECONDS = 2 * 60
+ROLE_NOT_ASSUMED = (
+    "Please ensure that the role exists and that its trust relationship policy allows the action "
+    '"sts:AssumeRole" for the service principal "sagemaker.amazonaws.com"'
+)
 SCHEMA = SchemaSource(package=PACKAGE, resource="Endpoint", arguments="EndpointArgs")
 
 
@@ -40,6 +55,27 @@ class EndpointOperations:
 
     def create(self, aws: Aws, values: Values) -> str:
         name: str = values["name"]
+        started: float | None = None
+        pause = FIRST_POLL_SECONDS
+        while True:
+            self._ask_for(aws, name, values)
+            started = aws.clock.now() if started is None else started
+            try:
+                self._wait_in_service(aws, name)
+            except WaitError as err:
+                if ROLE_NOT_ASSUMED not in str(err):
+                    raise ProviderError(
+                        f"waiting for SageMaker AI Endpoint ({name}) create: {err}"
+                    ) from err
+                self.delete(aws, name, {})
+                if aws.clock.now() - started >= PROPAGATION_SECONDS:
+                    raise
+            else:
+                return name
+            aws.clock.sleep(pause)
+            pause = min(pause * 2, LONGEST_POLL_SECONDS)
+
+    def _ask_for(self, aws: Aws, name: str, values: Values) -> None:
         try:
             aws.call(
                 "sagemaker",
@@ -51,12 +87,10 @@ class EndpointOperations:
             )
         except AwsError as err:
             raise ProviderError(f"creating SageMaker AI Endpoint ({name}): {err}") from err
-        self._wait_in_service(aws, name)
-        return name
 
     def read(self, aws: Aws, identifier: str, known: Values) -> Values | None:
-        found = self._describe(aws, identifier)
-        if found is None or found["EndpointStatus"] == "Deleting":
+        found = self._find(aws, identifier)
+        if found is None:
             return None
         arn = found["EndpointArn"]
         return {
@@ -80,7 +114,12 @@ class EndpointOperations:
                 )
             except AwsError as err:
                 raise ProviderError(f"updating SageMaker AI Endpoint ({name}): {err}") from err
-            self._wait_in_service(aws, name)
+            try:
+                self._wait_in_service(aws, name)
+            except WaitError as err:
+                raise ProviderError(
+                    f"waiting for SageMaker AI Endpoint ({name}) update: {err}"
+                ) from err
         update_tags(aws, SAGEMAKER, change.old["arn"], change)
 
     def delete(self, aws: Aws, identifier: str, known: Values) -> None:
@@ -99,35 +138,32 @@ class EndpointOperations:
             )
         except WaitError as err:
             raise ProviderError(
-                f"waiting for SageMaker AI Endpoint ({identifier}) to be deleted: {err}"
+                f"waiting for SageMaker AI Endpoint ({identifier}) delete: {err}"
             ) from err
 
     def _wait_in_service(self, aws: Aws, name: str) -> None:
-        try:
-            aws.wait_for_state(
-                IN_SERVICE_SECONDS,
-                lambda: self._state(aws, name),
-                pending=PENDING,
-                target="InService",
-            )
-        except WaitError as err:
-            raise ProviderError(
-                f"waiting for SageMaker AI Endpoint ({name}) to be in service: {err}"
-            ) from err
+        aws.wait_for_state(
+            IN_SERVICE_SECONDS,
+            lambda: self._state(aws, name),
+            pending=PENDING,
+            target="InService",
+        )
 
     def _state(self, aws: Aws, name: str) -> tuple[str, str]:
-        found = self._describe(aws, name)
+        found = self._find(aws, name)
         if found is None:
             return "", ""
         return found["EndpointStatus"], found.get("FailureReason", "")
 
-    def _describe(self, aws: Aws, name: str) -> dict[str, Any] | None:
+    def _find(self, aws: Aws, name: str) -> dict[str, Any] | None:
+        """The endpoint; one that is being deleted counts as gone, in every wait, too."""
         try:
-            return aws.call("sagemaker", "DescribeEndpoint", EndpointName=name)
+            found = aws.call("sagemaker", "DescribeEndpoint", EndpointName=name)
         except AwsError as err:
             if err.code == "ValidationException" and NOT_FOUND in err.message:
                 return None
             raise
+        return None if found["EndpointStatus"] == "Deleting" else found
 
 
 def deployment_members(values: Values | None) -> Values | None:

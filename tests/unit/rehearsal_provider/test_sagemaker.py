@@ -28,7 +28,7 @@ def test_creating_a_model_is_repeated_while_the_role_is_not_known_yet() -> None:
 def test_a_wrong_model_is_refused_after_two_minutes_in_the_services_words() -> None:
     aws = ScriptedAws({"CreateModel": [REFUSED]})
 
-    with pytest.raises(ProviderError, match=r"creating SageMaker AI Model: operation error.*role"):
+    with pytest.raises(ProviderError, match=r"creating SageMaker AI model: operation error.*role"):
         lifecycle.create(MODEL, aws, {"name": "wine", "executionRoleArn": ROLE})
 
     assert aws.times("CreateModel") == 13

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rehearsal.provider import lifecycle
+from rehearsal.provider.diff import diff
 from rehearsal.provider.entry import ProviderError
 from rehearsal.provider.lifecycle import PartialError, Update
 from rehearsal.provider.registry import AWS
@@ -14,6 +15,11 @@ from tests.support.scripted_aws import Answer, ScriptedAws, an_error
 
 ENDPOINT = AWS.types["aws:sagemaker/endpoint:Endpoint"]
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/wine"
+ROLE_INVALID = (
+    'The execution role ARN "r" is invalid. Please ensure that the role exists and that its trust '
+    'relationship policy allows the action "sts:AssumeRole" for the service principal '
+    '"sagemaker.amazonaws.com"'
+)
 NOT_FOUND = an_error("ValidationException", f'Could not find endpoint "{ARN}".')
 
 
@@ -122,12 +128,65 @@ def test_an_update_of_tags_alone_moves_nothing() -> None:
     assert aws.members_of("AddTags")["Tags"] == [{"Key": "a", "Value": "1"}]
 
 
-def test_a_delete_waits_until_the_endpoint_is_gone() -> None:
-    aws = ScriptedAws({"DescribeEndpoint": [described("Deleting"), NOT_FOUND]})
+@pytest.mark.source("terraform-provider-aws sagemaker/endpoint.go, findEndpointByName")
+def test_a_delete_is_done_as_soon_as_the_endpoint_is_being_deleted() -> None:
+    aws = ScriptedAws({"DescribeEndpoint": [described("Deleting")]})
 
     lifecycle.delete(ENDPOINT, aws, "wine", {})
 
-    assert aws.times("DescribeEndpoint") == 2
+    assert aws.times("DescribeEndpoint") == 1
+
+
+@pytest.mark.source("terraform-provider-aws sagemaker/endpoint.go, resourceEndpointCreate")
+def test_a_create_deletes_and_repeats_while_the_role_is_not_known_yet() -> None:
+    refused = described("Failed", FailureReason=ROLE_INVALID)
+    statuses = [refused, described("Deleting"), described("Creating"), described("InService", "c")]
+    aws = ScriptedAws({"DescribeEndpoint": statuses})
+
+    made = lifecycle.create(ENDPOINT, aws, {"name": "wine", "endpointConfigName": "c"})
+
+    assert made.identifier == "wine"
+    assert (aws.times("CreateEndpoint"), aws.times("DeleteEndpoint")) == (2, 1)
+
+
+@pytest.mark.source("terraform-provider-aws sagemaker/endpoint.go, resourceEndpointCreate")
+def test_a_repeated_create_may_find_the_name_still_taken() -> None:
+    taken = an_error("ValidationException", f'Cannot create already existing endpoint "{ARN}".')
+    statuses = [described("Failed", FailureReason=ROLE_INVALID), described("Deleting")]
+    aws = ScriptedAws({"DescribeEndpoint": statuses, "CreateEndpoint": [{}, taken]})
+
+    with pytest.raises(ProviderError, match=r"creating SageMaker AI Endpoint \(wine\).*existing"):
+        lifecycle.create(ENDPOINT, aws, {"name": "wine", "endpointConfigName": "c"})
+
+
+@pytest.mark.source("terraform-provider-aws sagemaker/endpoint.go, resourceEndpointCreate")
+def test_a_role_that_is_never_trusted_fails_the_create_after_two_minutes() -> None:
+    refused = described("Failed", FailureReason=ROLE_INVALID)
+    aws = ScriptedAws({"DescribeEndpoint": [refused, described("Deleting")] * 40})
+
+    with pytest.raises(ProviderError, match=r"^unexpected state 'Failed'.*sts:AssumeRole"):
+        lifecycle.create(ENDPOINT, aws, {"name": "wine", "endpointConfigName": "c"})
+
+    # The clock of these tests moves on by ten seconds at each pause.
+    assert aws.times("CreateEndpoint") == aws.times("DeleteEndpoint") == 13
+
+
+@pytest.mark.source("Terraform plugin SDK retry/state.go, NotFoundChecks")
+def test_an_endpoint_that_goes_away_during_an_update_is_missed_after_twenty_polls() -> None:
+    aws = ScriptedAws({"DescribeEndpoint": [described("Updating"), NOT_FOUND]})
+
+    with pytest.raises(PartialError, match=r"update: couldn't find resource \(21 retries\)"):
+        lifecycle.update(ENDPOINT, aws, an_update())
+
+
+@pytest.mark.source("terraform-provider-aws sagemaker/endpoint.go, auto_rollback_configuration")
+def test_an_edit_of_the_rollback_alarms_replaces_the_endpoint() -> None:
+    old = {"deploymentConfig": {"autoRollbackConfiguration": {"alarms": [{"alarmName": "a"}]}}}
+    new = {"deploymentConfig": {"autoRollbackConfiguration": {"alarms": [{"alarmName": "b"}]}}}
+
+    difference = diff(ENDPOINT, old_inputs=old, old_outputs=old, news=new)
+
+    assert difference.replaces
 
 
 def test_deleting_what_is_gone_is_a_success() -> None:
