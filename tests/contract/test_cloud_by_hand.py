@@ -61,6 +61,31 @@ def test_a_cold_start_happens_while_the_clock_stands_still(user: CloudUser) -> N
     advance(user, 5)
 
 
+@pytest.mark.source("field reports: a model process that exits is a server error with status 0")
+def test_a_cold_start_that_fails_is_a_model_error_and_the_next_one_is_new(
+    user: CloudUser,
+) -> None:
+    create(user, "frail", {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}})
+    advance(user, IDLE_SECONDS + 10)
+    fault = {"kind": "launch-failure", "endpoint_name": "frail", "reason": "cannot-start"}
+    user.tell("faults", fault).raise_for_status()
+
+    with pytest.raises(ClientError) as caught:
+        user.invoke("frail")
+    answer = user.invoke("frail")
+
+    error: dict[str, Any] = dict(caught.value.response)
+    assert error["Error"]["Code"] == "ModelError"
+    assert error["OriginalStatusCode"] == 0
+    assert error["Error"]["Message"].startswith(
+        'Received server error (0) from model with message "An error occurred while handling '
+        'request as the model process exited.". See https://'
+    )
+    assert answer["name"] == "frail"
+    user.sagemaker.delete_endpoint(EndpointName="frail")
+    advance(user, 5)
+
+
 def test_a_patch_serves_and_refuses_every_change_until_it_is_over(user: CloudUser) -> None:
     create(user, "patched", {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1})
     before = user.describe("patched")

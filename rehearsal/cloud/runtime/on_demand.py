@@ -124,6 +124,9 @@ class OnDemand:
         finally:
             with self._lock:
                 self._waiting -= 1
+            if instance is None:
+                # Nobody waits for what failed: let it go, so that the next request has a new one.
+                self._wake()
         return Taken(instance=instance, setup_us=(time.perf_counter() - began) * 1e6)
 
     def _wait(self, deadline: float) -> Instance:
