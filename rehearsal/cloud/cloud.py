@@ -199,6 +199,7 @@ class Cloud:
             faults=self.faults,
             timekeeper=self.timekeeper,
             transform=self._transform,
+            queue_sizes=self._asynchronous.dispatcher.sizes,
             shutdown=self.shutdown,
         )
         return CloudApplication(

@@ -37,6 +37,7 @@ class ControlApi:
     faults: Faults
     timekeeper: Timekeeper
     transform: TransformJobs
+    queue_sizes: Callable[[], Mapping[str, int]]
     shutdown: threading.Event
 
     def __post_init__(self) -> None:
@@ -99,6 +100,7 @@ class ControlApi:
                 for instance in self.transform.instances()
                 for container in instance.containers
             ],
+            "queues": self.queue_sizes(),
         }
 
     def _record(self, asked: dict[str, Any]) -> dict[str, Any]:

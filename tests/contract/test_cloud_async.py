@@ -44,7 +44,6 @@ def endpoint(user: CloudUser, inbox: Inbox) -> str:
     make_async_config(
         user,
         "later",
-        environment={"WORK_SLEEP": "1.5"},
         concurrency=2,
         notification={
             "SuccessTopic": inbox.topic_arn,
@@ -273,7 +272,7 @@ def test_an_instance_is_given_no_more_requests_than_it_may_have(
     user: CloudUser, endpoint: str
 ) -> None:
     asked = [
-        invoke_later(user, endpoint, Body=b"SLEEP", ContentType="text/plain") for _ in range(4)
+        invoke_later(user, endpoint, Body=b"SLEEP 0.4", ContentType="text/plain") for _ in range(4)
     ]
 
     seen = [json.loads(wait_read(user, each["OutputLocation"])) for each in asked]
@@ -286,7 +285,7 @@ def test_a_request_is_given_up_after_its_invocation_timeout(
     user: CloudUser, endpoint: str, inbox: Inbox
 ) -> None:
     answer = invoke_later(
-        user, endpoint, Body=b"SLEEP", ContentType="text/plain", InvocationTimeoutSeconds=1
+        user, endpoint, Body=b"SLEEP 1.5", ContentType="text/plain", InvocationTimeoutSeconds=1
     )
 
     told = inbox.wait(inferenceId=answer["InferenceId"])

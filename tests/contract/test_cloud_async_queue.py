@@ -54,6 +54,7 @@ def test_a_queue_without_instances_is_seen_in_the_metrics(user: CloudUser) -> No
     )
 
     assert not before
+    assert user.control("status")["queues"]["zero"] == 3
     assert metric(user, "zero", "ApproximateBacklogSize", "Maximum", variant=False) == 3
     assert metric(user, "zero", "ApproximateBacklogSizePerInstance", "Maximum", variant=False) == 3
     assert user.cloud.engine.invoker.routes["zero"].variants[0].lanes[0].instances == ()

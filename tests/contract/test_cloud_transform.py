@@ -22,7 +22,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUser]:
     started = start_cloud(tmp_path_factory.mktemp("cloud"), speed=60.0)
     started.prepare()
     add_work_image(started)
-    make_model(started, "sums", {"WORK_SLEEP": "30", "WORK_FROM": "model"})
+    make_model(started, "sums", {"WORK_FROM": "model"})
     put(started, "rows/a.csv", b"1,2\n3,4\n")
     put(started, "rows/deep/b.csv", b"10,20\n")
     yield started
@@ -170,7 +170,7 @@ def test_a_server_error_is_tried_again_as_often_as_asked(user: CloudUser) -> Non
     "botocore ModelClientConfig$InvocationsTimeoutInSeconds; sagemaker-python-sdk#1951"
 )
 def test_a_request_without_an_answer_in_time_fails_the_object(user: CloudUser) -> None:
-    put(user, "slow/1.bin", b"SLEEP")
+    put(user, "slow/1.bin", b"SLEEP 30")
 
     create_job(
         user,
@@ -236,7 +236,7 @@ def test_outputs_that_cannot_be_written_fail_the_job(user: CloudUser) -> None:
 @pytest.mark.source("botocore StopTransformJob")
 def test_a_stopped_job_ends_its_containers_and_stores_nothing(user: CloudUser) -> None:
     put(user, "stopped/1.csv", b"1,2\n")
-    put(user, "stopped/2.bin", b"SLEEP")
+    put(user, "stopped/2.bin", b"SLEEP 30")
 
     create_job(
         user,

@@ -20,7 +20,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUser]:
     started = start_cloud(tmp_path_factory.mktemp("cloud"), speed=60.0)
     started.prepare()
     add_work_image(started)
-    make_model(started, "sums", {"WORK_SLEEP": "30", "WORK_FROM": "model"})
+    make_model(started, "sums", {"WORK_FROM": "model"})
     put(started, "rows/a.csv", b"1,2\n3,4\n")
     put(started, "rows/deep/b.csv", b"10,20\n")
     yield started

@@ -130,7 +130,7 @@ class Dispatcher:
             return
         for request in queue.take_expired(self.processor.clock.now()):
             variant_name = route.variants[0].name if route.variants else ""
-            self._in_thread(self.processor.expire, request, None, variant_name)
+            self._in_thread(self.processor.expire, request, variant_name)
         while queue.waiting and self._in_flight < MAXIMUM_IN_FLIGHT:
             place = free_place(route, concurrency, self._rng)
             # A table read just before it was replaced may name instances that are draining.

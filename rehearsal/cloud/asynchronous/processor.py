@@ -106,7 +106,7 @@ class Processor:
         self._end(request, place, replace(ending, measured=measured))
         return True
 
-    def expire(self, request: AsyncRequest, place: Place | None, variant_name: str) -> None:
+    def expire(self, request: AsyncRequest, variant_name: str) -> None:
         """End a request that waited too long."""
         age_ms = (self.clock.now() - request.received_at) * 1000
         text = f"The request expired after {request.ttl_seconds} seconds in the queue"
@@ -115,7 +115,7 @@ class Processor:
             failure_reason=f"ClientError: {text}",
             log_line=text,
         )
-        self._end(request, place, ending, variant_name)
+        self._end(request, None, ending, variant_name)
 
     def _payload(self, request: AsyncRequest) -> bytes:
         if request.inline is not None:

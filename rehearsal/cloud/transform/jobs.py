@@ -90,7 +90,7 @@ class TransformJobs:
         thread = threading.Thread(
             target=self._run, args=(name, run), name="cloud-transform", daemon=True
         )
-        self._threads.append(thread)
+        self._threads = [*(each for each in self._threads if each.is_alive()), thread]
         thread.start()
         return {"TransformJobArn": arn}
 

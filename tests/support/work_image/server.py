@@ -5,7 +5,7 @@ application/jsonlines  one line per object: {"label": sum of its numbers}
 application/json       {"label": sum}
 anything else          JSON that tells what arrived: headers, length, environment, concurrency
 
-A payload with the word FAIL is answered 400, one with BREAK 500, one with SLEEP after WORK_SLEEP
+A payload with the word FAIL is answered 400, one with BREAK 500, one with SLEEP 2.5 after as many
 seconds, one with CHUNKED without a Content-Length.
 WORK_PARAMETERS        body of GET /execution-parameters; 404 without it
 """
@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
             SEEN["most"] = max(SEEN["most"], SEEN["now"])
         try:
             if b"SLEEP" in body:
-                time.sleep(float(os.environ.get("WORK_SLEEP", "1")))
+                time.sleep(float(body.partition(b"SLEEP")[2].split()[0]))
             self._reply(body)
         finally:
             with LOCK:

@@ -41,7 +41,7 @@ class Worker:
         self.ended.set()
         return True
 
-    def expire(self, request: AsyncRequest, place: None, variant_name: str) -> None:
+    def expire(self, request: AsyncRequest, variant_name: str) -> None:
         self.ended.set()
 
 
