@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
 from rehearsal.cloud.clock import ManualClock, datetime_from_epoch
@@ -285,6 +286,25 @@ def test_a_scaling_during_an_update_fails_and_is_tried_again(
         "Failed to set desired instance count to 2. Reason: Cannot update in-progress endpoint"
     )
     assert "(Service: AmazonSageMaker; Status Code: 400; Error Code: V" in failed["StatusMessage"]
+    assert count(user, endpoint) == 2
+
+
+@pytest.mark.source("AAS scaling activities, status codes: the target service can't fulfill")
+def test_a_scaling_without_capacity_stays_unfulfilled(user: CloudUser, endpoint: str) -> None:
+    register(user, endpoint, 1, 3)
+    track(user, endpoint, "cpu", 50.0)
+    fault = user.tell("faults", {"kind": "capacity", "instance_type": "ml.m5.large"})
+
+    pass_minutes(user, endpoint, 3, cpu=90.0)
+    advance(user, 30)
+    (activity,) = activities(user, endpoint)
+    requests.delete(f"{user.cloud.url}/rehearsal/faults", timeout=30).raise_for_status()
+
+    assert fault.status_code == 200
+    assert (activity["StatusCode"], count(user, endpoint)) == ("Unfulfilled", 1)
+    assert activity["StatusMessage"].startswith("Failed to set desired instance count to 2.")
+    pass_minutes(user, endpoint, 2, cpu=90.0)
+    advance(user, 3)
     assert count(user, endpoint) == 2
 
 

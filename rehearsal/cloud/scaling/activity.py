@@ -77,14 +77,9 @@ class Activities:
 
     kept: deque[Activity] = field(default_factory=lambda: deque(maxlen=MAXIMUM_ACTIVITIES))
 
-    def begin(self, activity: Activity) -> Activity:
-        """Add an activity; an open one of the same target is overridden by it."""
-        for other in self.open_ones():
-            if (other.resource_id, other.dimension) == (activity.resource_id, activity.dimension):
-                message = f"{wanted(other)} was overridden by a newer scaling activity"
-                other.end("Overridden", message, activity.start_time)
+    def add(self, activity: Activity) -> None:
+        """Add an activity."""
         self.kept.append(activity)
-        return activity
 
     def note(self, activity: Activity) -> None:
         """Add an activity that changes no capacity.

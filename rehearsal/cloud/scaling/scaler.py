@@ -241,7 +241,7 @@ class Scaler:
             problem = err
         if problem is not None and quiet and is_in_progress(problem):
             return False
-        self.activities.begin(activity)
+        self.activities.add(activity)
         activity.status = "InProgress"
         if problem is not None:
             activity.end("Failed", texts.failed(activity, problem), self.now())
@@ -310,7 +310,7 @@ class Scaler:
             cause=f"scheduled action name {name} was triggered",
             start_time=self.now(),
         )
-        self.activities.kept.append(activity)
+        self.activities.add(activity)
         if least > most:
             message = f"Failed to set {' and '.join(words)}. Reason: minimum {least} is above "
             activity.end("Failed", f"{message}maximum {most}", self.now())
