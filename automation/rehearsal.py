@@ -178,12 +178,34 @@ def record(directory: DirectoryOption = None) -> None:
 def add_image(
     uri: Annotated[str, typer.Argument(help="As in ECR: <account>.dkr.ecr.<region>...:<tag>.")],
     context: Annotated[Path, typer.Argument(help="The build context, with its Dockerfile.")],
+    file: Annotated[
+        Path | None, typer.Option("--file", help="The Dockerfile, where it lies elsewhere.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="The stage to stop at, of several.")
+    ] = None,
+    build_arg: Annotated[
+        list[str] | None, typer.Option("--build-arg", help="NAME=VALUE; may be repeated.")
+    ] = None,
     directory: DirectoryOption = None,
 ) -> None:
     """Make an image of a build context known, in place of `docker build` and `docker push`."""
-    members = {"image_uri": uri, "context": str(context.resolve())}
+    members: dict[str, Any] = {"image_uri": uri, "context": str(context.resolve())}
+    if file is not None:
+        members["dockerfile"] = str(file.resolve())
+    if target is not None:
+        members["target"] = target
+    if build_arg is not None:
+        members["args"] = dict(_name_and_value(text) for text in build_arg)
     digest = tell_cloud(directory, "POST", "images", members, seconds=IMAGE_ANSWER_SECONDS)
     console.print(f"{uri} is known as {digest['digest']}", soft_wrap=True)
+
+
+def _name_and_value(text: str) -> tuple[str, str]:
+    name, is_given, value = text.partition("=")
+    if not name or not is_given:
+        raise typer.BadParameter(f"--build-arg is {text!r}; it must be NAME=VALUE")
+    return name, value
 
 
 @clock_app.command()

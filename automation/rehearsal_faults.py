@@ -221,6 +221,18 @@ def silent_rollback(
     _add(directory, "silent-rollback", members, _often(times, until_cleared))
 
 
+@app.command()
+def maintenance(
+    endpoint: Annotated[str, typer.Argument(help="The endpoint AWS patches.")],
+    seconds: Annotated[float, typer.Argument(min=1, help="For how long, in rehearsal time.")] = 300,
+    directory: DirectoryOption = None,
+) -> None:
+    """Put an endpoint under AWS's maintenance: SystemUpdating, which refuses every change."""
+    members = {"endpoint_name": endpoint, "seconds": seconds}
+    _tell(directory, "POST", members, what="patches")
+    _print(f"{endpoint} is SystemUpdating for {seconds:g} rehearsal seconds")
+
+
 def _place(endpoint: str | None, variant: str | None, config: str | None) -> dict[str, Any]:
     return {
         "endpoint_name": endpoint,
@@ -262,12 +274,16 @@ def _row(fault: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
 
 
 def _tell(
-    directory: Path | None, method: str, members: Mapping[str, Any] | None = None
+    directory: Path | None,
+    method: str,
+    members: Mapping[str, Any] | None = None,
+    *,
+    what: str = "faults",
 ) -> dict[str, Any]:
     # Imported late: that module hangs this one's commands below its own.
     from automation.rehearsal import tell_cloud
 
-    return tell_cloud(directory, method, "faults", members)
+    return tell_cloud(directory, method, what, members)
 
 
 def _print(shown: object) -> None:

@@ -99,7 +99,9 @@ def tell(
 
 
 def _error_text(answer: requests.Response) -> str:
+    """Return the text of a refusal, the control API's own or an AWS API's behind it."""
     try:
-        return str(answer.json()["error"])
+        members = answer.json()
+        return str(members["error"] if "error" in members else members["message"])
     except (ValueError, KeyError, TypeError):
         return f"{answer.status_code} {answer.text.strip()}"

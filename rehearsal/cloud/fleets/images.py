@@ -173,7 +173,7 @@ def check_target(uri: str, registry: Any) -> ImageReference:
     if reference.repository not in registry.repositories:
         raise SetupError(
             f"repository {reference.repository!r} of image_uri {uri!r} does not exist in ECR; "
-            "create it first"
+            f"create it first: aws ecr create-repository --repository-name {reference.repository}"
         )
     return reference
 
