@@ -8,6 +8,7 @@ be added here: TLS, file serving, anything that listens beyond the loopback inte
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import socket
 import socketserver
@@ -27,6 +28,7 @@ MAXIMUM_BODY_BYTES = 512 * 1024 * 1024
 MAXIMUM_LINE_BYTES = 65_536
 MAXIMUM_HEADERS = 200
 IDLE_CONNECTION_SECONDS = 300
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,20 +295,22 @@ def _keeps_alive(request: Request) -> bool:
 
 
 def _response_head(response: Response, now: float, *, keep: bool) -> bytes:
-    try:
-        phrase = HTTPStatus(response.status).phrase
-    except ValueError:
-        phrase = "Unknown"
-    lines = [f"HTTP/1.1 {response.status} {phrase}"]
-    names = set()
+    lines = [f"HTTP/1.1 {response.status} {PHRASES.get(response.status, 'Unknown')}"]
+    has_length = False
     for name, value in response.headers:
-        names.add(name.lower())
+        has_length = has_length or name.lower() == "content-length"
         lines.append(f"{name}: {value}")
     if response.stream is not None:
         lines.append("Transfer-Encoding: chunked")
-    elif "content-length" not in names and response.status not in (204, 304):
+    elif not has_length and response.status not in (204, 304):
         lines.append(f"Content-Length: {len(response.body)}")
-    lines.append(f"Date: {formatdate(now, usegmt=True)}")
+    lines.append(f"Date: {_date(int(now))}")
     if not keep:
         lines.append("Connection: close")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+@functools.lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    """Return a second as headers spell it; many answers fall into the same one."""
+    return formatdate(second, usegmt=True)
