@@ -91,6 +91,12 @@ def test_serverless_sizes_have_steps_and_an_order(sizes: dict[str, int], words: 
         ({}, {"EnableNetworkIsolation": True}, "EnableNetworkIsolation is not supported"),
         ({}, {"PrimaryContainer": {"Mode": "MultiModel"}}, "Mode MultiModel is not supported"),
         ({}, {"PrimaryContainer": {"ModelDataSource": {}}}, "ModelDataSource is not supported"),
+        (
+            {},
+            {"PrimaryContainer": {"ImageConfig": {"RepositoryAuthConfig": {}}}},
+            "A private docker registry is not supported",
+        ),
+        ({"CrossRegionTrafficConfig": {"x": 1}}, {}, "CrossRegionTrafficConfig is not"),
     ],
 )
 def test_what_serverless_excludes_is_refused(
@@ -100,11 +106,21 @@ def test_what_serverless_excludes_is_refused(
         check_config({"ProductionVariants": [SERVERLESS], **config}, models(**model))
 
 
-def test_a_serverless_pipeline_is_refused() -> None:
+def test_a_pipeline_is_neither_serverless_nor_shadowed() -> None:
     pipeline = {"m": Entry(name="m", arn="a", creation_time=0.0, members={"Containers": [{}, {}]})}
 
     with pytest.raises(ApiError, match="An inference pipeline is not supported"):
         check_config({"ProductionVariants": [SERVERLESS]}, pipeline)
+    with pytest.raises(ApiError, match="A model of several containers is not supported"):
+        check_config(with_shadow(), pipeline)
+
+
+@pytest.mark.source("botocore CrossRegionTrafficConfig: not with asynchronous inference")
+def test_cross_region_traffic_is_not_for_asynchronous_endpoints() -> None:
+    config = {"CrossRegionTrafficConfig": {"x": 1}, "AsyncInferenceConfig": {"x": 1}}
+
+    with pytest.raises(ApiError, match="is not supported with AsyncInferenceConfig"):
+        check_config({"ProductionVariants": [VARIANT], **config}, models())
 
 
 @pytest.mark.source("DG shadow-tests: one production and one shadow variant")

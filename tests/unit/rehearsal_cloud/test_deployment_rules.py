@@ -65,6 +65,7 @@ SIZE = {"Type": "INSTANCE_COUNT", "Value": 1}
         (routing("LINEAR"), "must specify LinearStepSize"),
         (routing("ALL_AT_ONCE", CanarySize=SIZE), "must not specify CanarySize"),
         (routing("CANARY", CanarySize=SIZE, LinearStepSize=SIZE), "must not specify Linear"),
+        ({**routing("ALL_AT_ONCE"), "RollingUpdatePolicy": {}}, "Only one of BlueGreenUpdate"),
     ],
 )
 @pytest.mark.assumed("the service's texts for a routing without its size are not known")
