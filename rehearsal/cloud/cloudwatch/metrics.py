@@ -80,7 +80,7 @@ class Bucket:
         self.maximum = max(self.maximum, other.maximum)
         self.unit = other.unit if other.unit is not None else self.unit
         if other.kept is not None:
-            self._make().extend(other.kept)
+            self._keep_of(other, other.kept)
 
     def statistic(self, name: str) -> float | None:
         """Return Sum, Average, Minimum, Maximum, SampleCount or an extended one such as p99."""
@@ -106,6 +106,19 @@ class Bucket:
         index = random.Random(self.sample_count).randrange(int(self.sample_count))
         if index < MAXIMUM_VALUES:
             kept[index] = value
+
+    def _keep_of(self, other: Bucket, values: array[float]) -> None:
+        """Keep the other's values; beyond the bound its share of ours makes room for them."""
+        kept = self._make()
+        room = MAXIMUM_VALUES - len(kept)
+        kept.extend(values[:room])
+        if len(values) <= room:
+            return
+        rng = random.Random(self.sample_count)
+        share = other.sample_count / self.sample_count
+        chosen = min(len(values), int(MAXIMUM_VALUES * share + rng.random()))
+        for value in rng.sample(values, chosen):
+            kept[rng.randrange(MAXIMUM_VALUES)] = value
 
     def _make(self) -> array[float]:
         if self.kept is None:

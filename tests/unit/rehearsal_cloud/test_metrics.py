@@ -80,6 +80,22 @@ def test_a_value_seen_often_counts_often() -> None:
     assert (bucket.total, bucket.sample_count, bucket.unit) == (6.0, 3.0, "Count")
 
 
+def test_a_busy_bucket_keeps_a_bounded_and_fair_sample_of_what_is_merged_into_it() -> None:
+    bucket = Bucket()
+
+    for number in range(200):
+        part = Bucket()
+        for _ in range(50):
+            part.add(float(number))
+        bucket.merge(part)
+
+    median = bucket.statistic("p50")
+    assert bucket.sample_count == 10_000
+    assert len(bucket.values) == MAXIMUM_VALUES
+    assert median is not None
+    assert 80 < median < 120
+
+
 def test_statistics_put_from_outside_are_added() -> None:
     store = MetricStore()
     store.put(KEY, 0, 2.0)
