@@ -1,4 +1,4 @@
-"""A manual clock moves by hand alone; a seed and the commands make the same run again."""
+"""A seed and the commands make the same run again."""
 
 from __future__ import annotations
 
@@ -89,61 +89,6 @@ def answer_anyhow(user: CloudUser, endpoint: str) -> None:
         runtime.invoke_endpoint(EndpointName=endpoint, Body=b"1")["Body"].read()
     except runtime.exceptions.ModelError:
         return
-
-
-def test_nothing_happens_until_the_clock_is_moved(tmp_path: Path) -> None:
-    user = start_manual(tmp_path)
-    try:
-        user.prepare()
-        user.make_config("one")
-        user.sagemaker.create_endpoint(EndpointName="shop", EndpointConfigName="one")
-
-        still = [user.describe("shop")["EndpointStatus"] for _ in range(3)]
-        now = advance(user, 2)
-        role = user.client("iam").get_role(RoleName="execution")["Role"]
-
-        assert still == ["Creating"] * 3
-        assert now == START + 2
-        assert user.control("status")["clock"] == "manual"
-        assert role["CreateDate"].timestamp() == START
-        described = user.describe("shop")
-        assert described["EndpointStatus"] == "InService"
-        assert described["CreationTime"].timestamp() == START
-        assert described["LastModifiedTime"].timestamp() == START + 2
-    finally:
-        user.cloud.stop()
-
-
-@pytest.mark.parametrize(
-    ("members", "words"),
-    [
-        ({"advance_seconds": -1}, "advance_seconds is -1; allowed is 0 to 86400"),
-        ({"advance_seconds": 100_000}, "allowed is 0 to 86400"),
-        ({"advance_seconds": "1"}, 'the body must be {"advance_seconds": <number>}'),
-        ({}, 'the body must be {"advance_seconds": <number>}'),
-    ],
-)
-def test_the_clock_refuses_what_it_can_not_do(
-    tmp_path: Path, members: dict[str, Any], words: str
-) -> None:
-    user = start_manual(tmp_path)
-    try:
-        answer = user.tell("clock", members)
-
-        assert (answer.status_code, words in answer.json()["error"]) == (400, True)
-    finally:
-        user.cloud.stop()
-
-
-def test_a_clock_that_runs_by_itself_is_not_moved(tmp_path: Path) -> None:
-    user = start_cloud(tmp_path, speed=10)
-    try:
-        answer = user.tell("clock", {"advance_seconds": 1})
-
-        assert answer.status_code == 400
-        assert "--clock manual" in answer.json()["error"]
-    finally:
-        user.cloud.stop()
 
 
 def test_a_seed_and_the_commands_make_the_same_run_again(
