@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
 from tests.support.cloud import ACCOUNT, BUCKET, REGION, ROLE_ARN, CloudUser, start_cloud, wait_for
@@ -231,6 +232,24 @@ def test_outputs_that_cannot_be_written_fail_the_job(user: CloudUser) -> None:
 
     assert seen["FailureReason"] == "ClientError: See job logs for more information"
     assert "Unable to write s3://nowhere/out/a.csv.out" in data_log(user, "unwritten")[-1]
+
+
+@pytest.mark.source("botocore CreateTransformJob ResourceLimitExceeded; field reports")
+def test_a_quota_and_a_lack_of_capacity_meet_jobs_in_their_own_ways(user: CloudUser) -> None:
+    user.tell("faults", {"kind": "quota", "instance_type": "ml.m5.large", "limit": 1})
+    beyond = refusal(user, name="beyond", instance_count=2)
+    user.tell("faults", {"kind": "capacity", "available": 0})
+    create_job(user, "no-room")
+    seen = wait_job(user, "no-room")
+    requests.delete(f"{user.cloud.url}/rehearsal/faults", timeout=10).raise_for_status()
+
+    assert beyond["Code"] == "ResourceLimitExceeded"
+    assert beyond["Message"].startswith(
+        "The account-level service limit 'ml.m5.large for transform job usage' is 1 Instances, "
+        "with current utilization of 0 Instances and a request delta of 2 Instances."
+    )
+    assert seen["TransformJobStatus"] == "Failed"
+    assert seen["FailureReason"].startswith("CapacityError: Unable to provision requested ML")
 
 
 @pytest.mark.source("botocore StopTransformJob")

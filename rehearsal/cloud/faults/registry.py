@@ -22,7 +22,7 @@ MAXIMUM_FAULTS = 100
 # latency fault under load must not push everything else out of the record.
 MAXIMUM_NOTED_USES = 100
 QUOTA_EXCEEDED = (
-    "The account-level service limit '{instance_type} for endpoint usage' is {limit} Instances, "
+    "The account-level service limit '{instance_type} for {usage} usage' is {limit} Instances, "
     "with current utilization of {utilization} Instances and a request delta of {delta} "
     "Instances. Please use AWS Service Quotas to request an increase for this quota. If AWS "
     "Service Quotas is not available, contact AWS support to request an increase for this quota."
@@ -205,13 +205,16 @@ class Faults:
         fault = self._take(FaultKind.SILENT_ROLLBACK, subject)
         return None if fault is None else RollbackFault(fault_id=fault.fault_id, **fault.settings)
 
-    def quota_refusal(self, instance_type: str, *, utilization: int, delta: int) -> ApiError | None:
+    def quota_refusal(
+        self, instance_type: str, *, utilization: int, delta: int, usage: str = "endpoint"
+    ) -> ApiError | None:
         """Return ResourceLimitExceeded where an account's quota doesn't allow a request, or None.
 
         Args:
             instance_type: which quota
-            utilization: instances of the type that the account's endpoints use now
+            utilization: instances of the type that the account uses that way now
             delta: how many more the request wants
+            usage: `endpoint` or `transform job`; each has a quota of its own, of the same size here
         """
         fault = self._take(
             FaultKind.QUOTA,
@@ -222,6 +225,7 @@ class Faults:
             return None
         text = QUOTA_EXCEEDED.format(
             instance_type=instance_type,
+            usage=usage,
             limit=fault.settings["limit"],
             utilization=utilization,
             delta=delta,

@@ -73,6 +73,7 @@ class TransformJobs:
             raise name_is_taken(arn)
         model = self.engine.catalog.get(MODEL, asked["ModelName"]).members
         check_model(model)
+        self._expect_quota(asked["TransformResources"])
         now = self.engine.clock.now()
         job = Job(
             name=name,
@@ -156,6 +157,21 @@ class TransformJobs:
 
     # ---- making a run
 
+    def _expect_quota(self, resources: Mapping[str, Any]) -> None:
+        """Refuse a job that the account's quota of its instance type doesn't allow."""
+        used: Counter[str] = Counter()
+        for job in self.jobs.values():
+            held = job.asked["TransformResources"]
+            used[held["InstanceType"]] += held["InstanceCount"] if job.is_running else 0
+        refusal = self.engine.faults.quota_refusal(
+            resources["InstanceType"],
+            utilization=used[resources["InstanceType"]],
+            delta=resources["InstanceCount"],
+            usage="transform job",
+        )
+        if refusal is not None:
+            raise refusal
+
     def _storage(self, job: Job) -> Storage:
         return Storage(
             objects=self.objects,
@@ -197,6 +213,7 @@ class TransformJobs:
             launcher=self.launcher,
             storage=storage,
             clock=self.engine.clock,
+            faults=self.engine.faults,
             new_instance_id=lambda: f"i-{self._numbers():017x}",
             started=lambda: self._change(job.name, started_at=self.engine.clock.now()),
         )

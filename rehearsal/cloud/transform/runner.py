@@ -14,6 +14,7 @@ from typing import Any
 
 from rehearsal.cloud.asynchronous.notice import timestamp
 from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.fleets.instance import Instance, InstanceSpec, InstanceState
 from rehearsal.cloud.fleets.launch import Launcher
 from rehearsal.cloud.fleets.prepare import LaunchFailed
@@ -64,6 +65,7 @@ class JobRun:
     launcher: Launcher
     storage: Storage
     clock: Clock
+    faults: Faults
     new_instance_id: Callable[[], str]
     started: Callable[[], None]
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -128,7 +130,10 @@ class JobRun:
                 definition=definition,
                 log_group=LOG_GROUP,
             )
-            self.instances.append(Instance(spec=spec))
+            # What goes wrong on purpose with an endpoint's instances does with a job's.
+            instance = Instance(spec=spec, faults=self.faults)
+            instance.launch_fault = self.faults.launch(spec.subject)
+            self.instances.append(instance)
         self._in_threads(self._launch, [(instance,) for instance in self.instances])
 
     def _launch(self, instance: Instance) -> None:
