@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rehearsal.cloud.cloudwatch.metrics import (
     MAXIMUM_MINUTES,
+    MAXIMUM_VALUES,
     Bucket,
     MetricStore,
     percentile,
