@@ -92,6 +92,17 @@ def test_an_image_is_made_by_naming_its_context(
     assert "secret" not in json.dumps(made.outputs)
 
 
+def test_build_arguments_and_a_target_are_passed_on(
+    client: Client, calls: ImageCalls, news: Values
+) -> None:
+    news["build"] |= {"args": {"BASE_IMAGE": "python:3.11"}, "target": "server"}
+
+    client.create(IMAGE, "server", news)
+
+    assert calls.posted[0]["args"] == {"BASE_IMAGE": "python:3.11"}
+    assert calls.posted[0]["target"] == "server"
+
+
 def test_nothing_changes_until_the_context_does(
     client: Client, calls: ImageCalls, news: Values, tmp_path: Path
 ) -> None:
@@ -139,8 +150,6 @@ def test_the_clouds_refusal_is_shown(client: Client, calls: ImageCalls, news: Va
 @pytest.mark.parametrize(
     ("given", "refused"),
     [
-        ({"build": {"args": {"A": "1"}}}, "build.args"),
-        ({"build": {"target": "x"}}, "build.target"),
         ({"build": {"cacheFrom": {"images": ["a"]}}}, "build.cacheFrom"),
         ({"skipPush": True}, "skipPush"),
         ({"buildOnPreview": True}, "buildOnPreview"),

@@ -216,7 +216,13 @@ TYPES = (
             "serviceNamespace": Rule(shape=(SERVICE, "ServiceNamespace")),
             "scalableDimension": Rule(shape=(SERVICE, "ScalableDimension")),
         },
-        sets=frozenset({"stepScalingPolicyConfiguration.stepAdjustments"}),
+        sets=frozenset(
+            {
+                "stepScalingPolicyConfiguration.stepAdjustments",
+                "targetTrackingScalingPolicyConfiguration.customizedMetricSpecification.dimensions",
+                "targetTrackingScalingPolicyConfiguration.customizedMetricSpecification.metrics",
+            }
+        ),
         unsupported={
             "predictiveScalingPolicyConfiguration": "SageMaker variants do not scale by it",
         },

@@ -18,7 +18,8 @@ from rehearsal.provider.entry import Change, Created, ProviderError, ResourceTyp
 from rehearsal.provider.schema import SchemaSource
 from rehearsal.provider.value import UNKNOWN, Values
 
-BUILD_DEADLINE_SECONDS = 120
+# With `--runtime docker` the cloud really builds.
+BUILD_DEADLINE_SECONDS = 600
 OUTPUTS = (
     "baseImageName",
     "context",
@@ -28,7 +29,7 @@ OUTPUTS = (
     "registryServer",
     "repoDigest",
 )
-NOT_HERE = "the rehearsal runs the context's Dockerfile as processes and builds nothing"
+NOT_HERE = "the rehearsal builds with what the machine has, and only when it is made, not previewed"
 
 
 class ImageOperations:
@@ -49,9 +50,23 @@ class ImageOperations:
         """Nothing: tags stay, locally and remotely."""
 
     def _push(self, aws: Aws, values: Values) -> Values:
-        context = Path(values["build"]["context"]).resolve()
-        digest = post_image(aws.url, values["imageName"], context)
+        digest = post_image(aws.url, image_request(values))
         return image_outputs(values, digest)
+
+
+def image_request(values: Values) -> Values:
+    """What the cloud is asked to build; paths are absolute, as it may stand elsewhere."""
+    build = values["build"]
+    context = Path(build["context"]).resolve()
+    request: Values = {"image_uri": values["imageName"], "context": str(context)}
+    dockerfile = Path(build["dockerfile"]).resolve()
+    if dockerfile != context / "Dockerfile":
+        request["dockerfile"] = str(dockerfile)
+    if build.get("args"):
+        request["args"] = build["args"]
+    if build.get("target"):
+        request["target"] = build["target"]
+    return request
 
 
 def image_outputs(values: Values, digest: str) -> Values:
@@ -75,16 +90,16 @@ def repository_of(image_name: str) -> str:
     return head if colon and "/" not in tag else image_name
 
 
-def post_image(url: str, image_name: str, context: Path) -> str:
-    """Tell the cloud of an image; returns its digest.
+def post_image(url: str, wanted: Values) -> str:
+    """Ask the cloud for an image; returns its digest.
 
     Raises:
         ProviderError: the cloud refuses, e.g. as the repository does not exist
     """
-    body = json.dumps({"image_uri": image_name, "context": str(context)}).encode()
+    image_name = wanted["image_uri"]
     request = urllib.request.Request(
         f"{url.rstrip('/')}/rehearsal/images",
-        data=body,
+        data=json.dumps(wanted).encode(),
         headers={"Content-Type": "application/json"},
         method="POST",
     )
@@ -104,7 +119,7 @@ def prepare(inputs: Values) -> Values:
     """Fill in the build's defaults and the digest of its context, which makes changes seen.
 
     Raises:
-        ProviderError: no context, no Dockerfile, or one outside the context's root
+        ProviderError: no context or no Dockerfile
     """
     build = inputs.get("build", {})
     if build is UNKNOWN or UNKNOWN in (build.get("context"), build.get("dockerfile")):
@@ -117,11 +132,6 @@ def prepare(inputs: Values) -> Values:
     if not Path(dockerfile).resolve().is_file():
         raise ProviderError(
             f"build.dockerfile {dockerfile!r} is not a file ({Path(dockerfile).resolve()})"
-        )
-    if Path(dockerfile).resolve() != root / "Dockerfile":
-        raise ProviderError(
-            f"build.dockerfile {dockerfile!r} is not supported in a rehearsal, which reads"
-            f" {root / 'Dockerfile'}; move it there"
         )
     filled = {
         **build,
@@ -153,10 +163,8 @@ TYPES = (
         defaults={"buildOnPreview": False, "skipPush": False},
         unsupported={
             "build.addHosts": NOT_HERE,
-            "build.args": NOT_HERE,
             "build.cacheFrom": NOT_HERE,
             "build.network": NOT_HERE,
-            "build.target": NOT_HERE,
             "buildOnPreview": NOT_HERE,
             "skipPush": "an image that is not pushed can't be hosted",
         },

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from rehearsal.provider.entry import ProviderError
-from rehearsal.provider.types.docker_image import image_outputs, prepare, repository_of
+from rehearsal.provider.types.docker_image import (
+    image_outputs,
+    image_request,
+    prepare,
+    repository_of,
+)
 from rehearsal.provider.value import UNKNOWN
 
 
@@ -66,12 +71,21 @@ def test_a_missing_dockerfile_is_named(tmp_path: Path) -> None:
         prepare({"build": {"context": str(tmp_path)}})
 
 
-def test_a_dockerfile_elsewhere_is_refused(context: Path) -> None:
+def test_only_what_differs_from_a_plain_build_is_asked_for(context: Path) -> None:
     other = context / "Dockerfile.gpu"
     other.touch()
+    plain = prepare({"imageName": "r/x:1", "build": {"context": str(context)}})
+    built = {"context": str(context), "dockerfile": str(other), "args": {"A": "1"}, "target": "t"}
+    full = prepare({"imageName": "r/x:1", "build": built})
 
-    with pytest.raises(ProviderError, match="not supported in a rehearsal, which reads"):
-        prepare({"build": {"context": str(context), "dockerfile": str(other)}})
+    assert image_request(plain) == {"image_uri": "r/x:1", "context": str(context)}
+    assert image_request(full) == {
+        "image_uri": "r/x:1",
+        "context": str(context),
+        "dockerfile": str(other),
+        "args": {"A": "1"},
+        "target": "t",
+    }
 
 
 @pytest.mark.parametrize(
