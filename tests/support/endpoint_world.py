@@ -49,6 +49,8 @@ class World:
         self.alarms: frozenset[str] = frozenset()
         self.failures: dict[str, str] = {}
         self.stuck: set[str] = set()
+        # Processes of a serverless variant that requests keep, whatever the target.
+        self.busy = 0
         self.seen: list[Endpoint] = []
         self.existing = {"blue": live} if live is not None else {}
         now = self.clock.now()
@@ -117,7 +119,7 @@ class World:
                 # What is there stays and can shrink; nothing new comes up.
                 wanted = min(wanted, self.existing.get(fleet.fleet_id, 0))
             self.existing[fleet.fleet_id] = wanted
-            counts = {NAME: wanted}
+            counts = {NAME: max(wanted, self.busy)}
             fleets[fleet.fleet_id] = FleetView(healthy=counts, existing=counts, failure=failure)
         return Observation(now=self.clock.now(), fleets=fleets, alarms_in_alarm=self.alarms)
 

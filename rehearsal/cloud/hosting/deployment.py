@@ -20,10 +20,6 @@ from rehearsal.cloud.hosting.rollout import (
     Side,
     Step,
     Terminate,
-    plan_rollback,
-    plan_rolling_rollback,
-    plan_scale,
-    policy_from_deployment_config,
 )
 from rehearsal.cloud.hosting.state import (
     Deployment,
@@ -33,19 +29,21 @@ from rehearsal.cloud.hosting.state import (
     Observation,
     Status,
 )
+from rehearsal.cloud.hosting.undoing import (
+    UNDO,
+    UNDOING_FAILED,
+    UNDOING_STATUS,
+    UNDONE,
+    with_desired,
+)
 
-# Status while a deployment of a kind runs, and while it is being undone.
+# Status while a deployment of a kind runs.
 RUNNING_STATUS = {
     Kind.CREATE: Status.CREATING,
     Kind.UPDATE: Status.UPDATING,
     Kind.SCALE: Status.UPDATING,
     Kind.DELETE: Status.DELETING,
     Kind.PATCH: Status.SYSTEM_UPDATING,
-}
-UNDOING_STATUS = {
-    Kind.CREATE: Status.CREATING,
-    Kind.UPDATE: Status.UPDATING,
-    Kind.SCALE: Status.ROLLING_BACK,
 }
 
 
@@ -200,8 +198,15 @@ def _is_launched(
 def _is_terminated(
     endpoint: Endpoint, deployment: Deployment, step: Terminate, seen: Observation
 ) -> bool:
-    existing = seen.view(endpoint.fleet(step.side)).existing
-    return all(existing.get(name, 0) <= count for name, count in step.counts.items())
+    fleet = endpoint.fleet(step.side)
+    existing = seen.view(fleet).existing
+    variants = fleet.variants if fleet is not None else ()
+    # What requests started on demand goes when it is idle; nothing waits for that.
+    on_demand = {v.name for v in variants if v.desired_serverless is not None}
+    return all(
+        existing.get(name, 0) <= count or (count > 0 and name in on_demand)
+        for name, count in step.counts.items()
+    )
 
 
 def _is_baked(endpoint: Endpoint, deployment: Deployment, step: Bake, seen: Observation) -> bool:
@@ -260,64 +265,8 @@ def _fail(endpoint: Endpoint, deployment: Deployment, reason: str, seen: Observa
     )
     live = endpoint.live
     if deployment.kind is Kind.SCALE and deployment.previous is not None and live is not None:
-        live = _with_desired(live, deployment.previous)
+        live = with_desired(live, deployment.previous)
     return replace(endpoint, status=UNDOING_STATUS[deployment.kind], deployment=undoing, live=live)
-
-
-def _with_desired(fleet: Fleet, previous: Fleet) -> Fleet:
-    variants = tuple(
-        replace(
-            variant,
-            desired_count=previous.variant(variant.name).desired_count,
-            desired_weight=previous.variant(variant.name).desired_weight,
-            desired_serverless=previous.variant(variant.name).desired_serverless,
-        )
-        for variant in fleet.variants
-    )
-    return replace(fleet, variants=variants)
-
-
-def _undo_create(endpoint: Endpoint, deployment: Deployment) -> tuple[Step, ...]:
-    green = endpoint.pending.desired_counts if endpoint.pending is not None else {}
-    return (Terminate(side=Side.GREEN, counts=dict.fromkeys(green, 0)),)
-
-
-def _undo_update(endpoint: Endpoint, deployment: Deployment) -> tuple[Step, ...]:
-    blue = endpoint.live.desired_counts if endpoint.live is not None else {}
-    green = endpoint.pending.desired_counts if endpoint.pending is not None else {}
-    batch = policy_from_deployment_config(deployment.deployment_config).rollback_batch_size
-    if batch is not None and endpoint.live is not None and endpoint.pending is not None:
-        return plan_rolling_rollback(
-            batch,
-            blue=blue,
-            blue_now=endpoint.live.target_counts,
-            green=green,
-            green_now=endpoint.pending.target_counts,
-        )
-    return plan_rollback(blue, green=green)
-
-
-def _undo_scale(endpoint: Endpoint, deployment: Deployment) -> tuple[Step, ...]:
-    assert deployment.previous is not None
-    before = deployment.previous.desired_counts
-    return plan_scale(before, before)
-
-
-UNDO: Mapping[Kind, Callable[[Endpoint, Deployment], tuple[Step, ...]]] = {
-    Kind.CREATE: _undo_create,
-    Kind.UPDATE: _undo_update,
-    Kind.SCALE: _undo_scale,
-}
-UNDONE = {
-    Kind.CREATE: Status.FAILED,
-    Kind.UPDATE: Status.IN_SERVICE,
-    Kind.SCALE: Status.IN_SERVICE,
-}
-UNDOING_FAILED = {
-    Kind.CREATE: Status.FAILED,
-    Kind.UPDATE: Status.UPDATE_ROLLBACK_FAILED,
-    Kind.SCALE: Status.FAILED,
-}
 
 
 # ---- ending

@@ -323,7 +323,8 @@ class Endpoints:
         image = self.checks.image(uri)
         if image is None:
             return None
-        repository = uri.partition("@")[0].rpartition(":")[0] or uri
+        # An ECR URI has no port, so that a colon begins a tag.
+        repository = uri.partition("@")[0].partition(":")[0]
         return {
             "SpecifiedImage": uri,
             "ResolvedImage": f"{repository}@{image.digest}",

@@ -284,6 +284,21 @@ def test_a_patch_shows_system_updating_and_changes_nothing_else() -> None:
     assert after == before
 
 
+def test_fewer_provisioned_processes_do_not_wait_for_busy_ones() -> None:
+    world = World()
+    live = world.endpoint.live
+    assert live is not None
+    sizes = {"MaxConcurrency": 4, "ProvisionedConcurrency": 2}
+    variant = replace(live.variants[0], desired_serverless=sizes, current_serverless=sizes)
+    world.endpoint = replace(world.endpoint, live=replace(live, variants=(variant,)))
+
+    world.scale(1)
+    world.busy = 2
+    endpoint = world.look()
+
+    assert endpoint.status is Status.IN_SERVICE
+
+
 def test_a_role_that_cannot_be_assumed_fails_before_anything_is_launched() -> None:
     world = World(live=None)
     world.create(1)
