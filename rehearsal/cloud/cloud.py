@@ -23,6 +23,7 @@ from rehearsal.cloud.events.bus import EventBus
 from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.fleets.artifacts import ArtifactCache
 from rehearsal.cloud.fleets.choice import runtime_and_images
+from rehearsal.cloud.fleets.durations import durations_of
 from rehearsal.cloud.fleets.fleets import Fleets
 from rehearsal.cloud.fleets.images import ImageStore
 from rehearsal.cloud.fleets.launch import Launcher
@@ -150,6 +151,7 @@ class Cloud:
             runtime=self._runtime,
             log=logs.append,
             record=self.record,
+            durations=durations_of(self.settings.durations),
             grace_seconds=self.settings.stop_grace_wall_seconds,
             minimum_startup_wall_seconds=self.settings.minimum_startup_wall_seconds,
         )
@@ -187,6 +189,7 @@ class Cloud:
     def _on_tick(self) -> None:
         """Send what instances send by themselves, then let Auto Scaling look."""
         self._instance_metrics.tick(self.clock.now())
+        self._transform.tick()
         self.scaler.tick()
 
     def _application(self, endpoints: Endpoints) -> CloudApplication:

@@ -252,7 +252,14 @@ def test_a_quota_and_a_lack_of_capacity_meet_jobs_in_their_own_ways(user: CloudU
     assert seen["FailureReason"].startswith("CapacityError: Unable to provision requested ML")
 
 
-@pytest.mark.source("botocore StopTransformJob")
+def hosts(user: CloudUser, name: str) -> set[str]:
+    found = user.client("cloudwatch").list_metrics(Namespace="/aws/sagemaker/TransformJobs")
+    series = [metric for metric in found["Metrics"] if metric["MetricName"] == "CPUUtilization"]
+    values = {metric["Dimensions"][0]["Value"] for metric in series}
+    return {value for value in values if value.startswith(f"{name}/")}
+
+
+@pytest.mark.source("botocore StopTransformJob; DG monitoring-cloudwatch: jobs, Host")
 def test_a_stopped_job_ends_its_containers_and_stores_nothing(user: CloudUser) -> None:
     put(user, "stopped/1.csv", b"1,2\n")
     put(user, "stopped/2.bin", b"SLEEP 30")
@@ -276,6 +283,9 @@ def test_a_stopped_job_ends_its_containers_and_stores_nothing(user: CloudUser) -
         "the job to start",
     )
     during = processes(), user.control("inventory")["resources"]
+    host = wait_for(
+        lambda: next(iter(hosts(user, "stopped")), None), "the metrics of the job's instance"
+    )
     user.sagemaker.stop_transform_job(TransformJobName="stopped")
     at_once = user.sagemaker.describe_transform_job(TransformJobName="stopped")
     seen = wait_job(user, "stopped")
@@ -284,6 +294,8 @@ def test_a_stopped_job_ends_its_containers_and_stores_nothing(user: CloudUser) -
 
     running = {"service": "sagemaker", "type": "transform-job", "name": "stopped"}
     assert len(during[0]) == 1
+    assert host.startswith("stopped/i-")
+    assert host.count("-") == 1
     assert running in during[1]
     assert at_once["TransformJobStatus"] == "Stopping"
     assert seen["TransformJobStatus"] == "Stopped"

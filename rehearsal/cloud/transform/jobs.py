@@ -37,6 +37,7 @@ from rehearsal.cloud.transform.rules import (
 from rehearsal.cloud.transform.runner import INTERNAL_REASON, JobFailed, JobRun
 from rehearsal.cloud.transform.storage import Permissions, Storage
 from rehearsal.cloud.transform.transformer import Stopped
+from rehearsal.cloud.transform.usage import JobMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,9 @@ class TransformJobs:
     _runs: dict[str, JobRun] = field(default_factory=dict)
     _threads: list[threading.Thread] = field(default_factory=list)
     _numbers: Callable[[], int] = field(default=itertools.count(1).__next__)
+
+    def __post_init__(self) -> None:
+        self._metrics = JobMetrics(store=self.engine.cloudwatch.store)
 
     # ---- operations, under the engine's lock
 
@@ -129,6 +133,10 @@ class TransformJobs:
         return self.jobs[name]
 
     # ---- for the rest of the cloud
+
+    def tick(self) -> None:
+        """Send the metrics of jobs' instances that are due; called under the engine's lock."""
+        self._metrics.tick(self.engine.clock.now(), self.instances())
 
     def instances(self) -> list[Instance]:
         """Return every instance whose container may still run."""
