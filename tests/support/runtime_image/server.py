@@ -5,7 +5,7 @@ append         answer with the body and the server's NAME behind it
 status=N       answer with this status and the body
 stream         answer in chunks: `first`, then `last` once the file GATE exists
 break          answer in chunks and close the connection after the first one
-hang           answer in chunks and never send the last one
+hang           answer in chunks, never send the last one, and close once there is the file GATE
 large          answer with one byte more than SageMaker passes on
 cut            announce a longer body than is sent
 silent         take the request and never answer
@@ -75,6 +75,7 @@ class Handler(BaseHTTPRequestHandler):
         self.begin_chunks()
         self.chunk(b"first")
         self.await_gate()
+        self.close_connection = True
 
     def do_cut(self, _: bytes, value: str) -> None:
         self.head(int(value or "200"), "text/plain", ("Content-Length", "100"))
