@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import itertools
 import logging
+import random
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -209,9 +211,11 @@ class TransformJobs:
 
     def _run_of(self, job: Job, storage: Storage, items: list[Input]) -> JobRun:
         generates = job.asked.get("DataCaptureConfig", {}).get("GenerateInferenceId", False)
+        # Of its own: a job's threads must not disturb the order of the cloud's ids.
+        rng = random.Random(job.arn)
         processing = processing_from_members(
             job.asked.get("DataProcessing", {}),
-            new_id=new_id if generates else None,
+            new_id=(lambda: _uuid(rng)) if generates else None,
             started=f"{datetime_from_epoch(job.created_at):%Y-%m-%dT%H:%M:%SZ}",
         )
         return JobRun(
@@ -277,3 +281,7 @@ class TransformJobs:
             self.bus.send(
                 transform_change(describe(job), self.engine.catalog.tags.get(job.arn, {}))
             )
+
+
+def _uuid(rng: random.Random) -> str:
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
