@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
 from collections.abc import Iterator
@@ -12,12 +11,17 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.cloud import ACCOUNT, BUCKET, IMAGE_URI, REGION, CloudUser, start_cloud
+from tests.support.cloud import (
+    ACCOUNT,
+    BUCKET,
+    IMAGE_URI,
+    REGION,
+    CloudUser,
+    start_cloud,
+)
 from tests.support.instances import add_images, image_uri
 
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/tiny"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:GetAuthorizationToken"]
 READ = ["s3:GetObject", "s3:ListBucket"]
 
@@ -88,12 +92,6 @@ def data_refused(url: str, role: str) -> str:
         f"permissions and that the object is located in {REGION}. If your Model uses multiple "
         'models or uncompressed models, please ensure that the role has "s3:ListBucket" permission.'
     )
-
-
-def manifest(layer: str) -> str:
-    digest = hashlib.sha256(layer.encode()).hexdigest()
-    layers = [{"mediaType": "x", "size": len(layer), "digest": f"sha256:{digest}"}]
-    return json.dumps({"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "layers": layers})
 
 
 @pytest.mark.source("philschmid/llm-sagemaker-sample#2, CreateModel")
@@ -197,74 +195,6 @@ def test_an_image_outside_ecr_is_refused(user: CloudUser, name: str) -> None:
         'Using non-ECR image "docker.io/library/nginx:1" without Vpc repository access mode is '
         "not supported."
     )
-
-
-@pytest.mark.source("amazon-sagemaker-feedback#180, mlflow#13834")
-def test_an_oci_image_is_refused_at_create_model(user: CloudUser, name: str) -> None:
-    role = a_role(user, name, *PULL, *READ)
-    index = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []})
-    user.client("ecr").put_image(repositoryName="tiny", imageManifest=index, imageTag=name)
-
-    assert model_refusal(user, name, role, Image=f"{REPOSITORY}:{name}") == (
-        f"Unsupported manifest media type {OCI_INDEX} for image {REPOSITORY}:{name}. Ensure that "
-        "valid manifest media type is used for specified image."
-    )
-
-
-@pytest.mark.source("Amazon ECR API Reference, PutImage and BatchGetImage")
-def test_an_image_is_known_by_the_digest_of_its_manifest(user: CloudUser, name: str) -> None:
-    ecr = user.client("ecr")
-    first, second = manifest(f"{name}1"), manifest(f"{name}2")
-    put = {"repositoryName": "tiny", "imageTag": name}
-
-    ids = [ecr.put_image(imageManifest=it, **put)["image"]["imageId"] for it in (first, second)]
-
-    digests = [f"sha256:{hashlib.sha256(it.encode()).hexdigest()}" for it in (first, second)]
-    assert [it["imageDigest"] for it in ids] == digests
-    # The tag moved on; the image it was taken from stays under its digest.
-    seen = ecr.batch_get_image(
-        repositoryName="tiny", imageIds=[{"imageDigest": digests[0]}, {"imageTag": name}]
-    )["images"]
-    assert [it["imageManifest"] for it in seen] == [first, second]
-    described = ecr.describe_images(repositoryName="tiny", imageIds=[{"imageTag": name}])
-    assert described["imageDetails"][0]["imageDigest"] == digests[1]
-    assert described["imageDetails"][0]["imageSizeInBytes"] == len(f"{name}2")
-
-
-@pytest.mark.source("Amazon ECR API Reference, PutImage: errors")
-@pytest.mark.parametrize(
-    ("changed", "code"),
-    [
-        ({"repositoryName": "none"}, "RepositoryNotFoundException"),
-        ({"imageDigest": f"sha256:{'0' * 64}"}, "ImageDigestDoesNotMatchException"),
-        ({"imageManifest": "not json"}, "InvalidParameterException"),
-        ({"imageManifest": "{}"}, "InvalidParameterException"),
-    ],
-)
-def test_an_image_that_cannot_be_is_refused(
-    user: CloudUser, changed: dict[str, str], code: str
-) -> None:
-    sent = {"repositoryName": "tiny", "imageManifest": manifest("x"), "imageTag": "x", **changed}
-
-    with pytest.raises(ClientError) as caught:
-        user.client("ecr").put_image(**sent)
-
-    assert caught.value.response["Error"]["Code"] == code
-
-
-@pytest.mark.source("Amazon ECR API Reference, PutImage: errors")
-def test_the_same_image_and_tag_again_and_an_immutable_tag_are_refused(
-    user: CloudUser, name: str
-) -> None:
-    ecr = user.client("ecr")
-    ecr.create_repository(repositoryName=name, imageTagMutability="IMMUTABLE")
-    put = {"repositoryName": name, "imageTag": "1"}
-    ecr.put_image(imageManifest=manifest("a"), **put)
-
-    with pytest.raises(ecr.exceptions.ImageAlreadyExistsException):
-        ecr.put_image(imageManifest=manifest("a"), **put)
-    with pytest.raises(ecr.exceptions.ImageTagAlreadyExistsException):
-        ecr.put_image(imageManifest=manifest("b"), **put)
 
 
 @pytest.mark.source("sagemaker-python-sdk#2002 and #1835, FailureReason")

@@ -126,15 +126,24 @@ class Access:
             values={"s3:prefix": (prefix,)},
         )
 
-    def may_write(self, role_arn: str, bucket: str, key: str) -> bool:
-        """Tell whether s3:PutObject is allowed; a bucket that isn't there takes nothing."""
+    def may_write(
+        self, role_arn: str, bucket: str, key: str, kms_key_id: str | None = None
+    ) -> bool:
+        """Tell whether s3:PutObject is allowed, and the use of the key that would encrypt it.
+
+        Args:
+            kms_key_id: the key asked for; left out, the one of the bucket's default encryption
+        """
         found = self._bucket(bucket)
-        return found is not None and self.may(
+        if found is None or not self.may(
             role_arn,
             "s3:PutObject",
             f"arn:aws:s3:::{bucket}/{key}",
             policy=_document(found.policy),
-        )
+        ):
+            return False
+        wanted = kms_key_id or _default_key(found)
+        return wanted is None or self.may_use_key(role_arn, "kms:GenerateDataKey", wanted)
 
     def may_decrypt(self, role_arn: str, bucket: str, key: str) -> bool:
         """Tell whether the role may use the key an object is encrypted with, if any."""
@@ -232,6 +241,13 @@ class Access:
     def _backend(self, service: str) -> Any:
         backends: Any = get_backend(service)  # type: ignore[call-overload]
         return backends[self.account_id]["aws" if service in ("iam", "s3") else self.region]
+
+
+def _default_key(bucket: Any) -> str | None:
+    """Return the KMS key a bucket encrypts with by itself, unless that is S3's own."""
+    rule = (bucket.encryption or {}).get("Rule", {}).get("ApplyServerSideEncryptionByDefault", {})
+    key: str | None = rule.get("KMSMasterKeyID") if rule.get("SSEAlgorithm") == "aws:kms" else None
+    return key
 
 
 def _document(text: Any) -> Document | None:

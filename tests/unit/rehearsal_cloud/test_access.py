@@ -129,6 +129,21 @@ def test_an_encrypted_object_needs_its_key() -> None:
     assert ACCESS.may_decrypt(ROLE, "artifacts", "plain")
 
 
+def test_a_bucket_that_encrypts_with_a_key_takes_nothing_without_it() -> None:
+    key = service("kms").create_key(None, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "", None)
+    a_bucket()
+    grant("s3:PutObject", "*")
+    assert ACCESS.may_write(ROLE, "artifacts", "out/1")
+
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key.arn}
+    bucket = service("s3").buckets["artifacts"]
+    bucket.encryption = {"Rule": {"ApplyServerSideEncryptionByDefault": default}}
+    assert not ACCESS.may_write(ROLE, "artifacts", "out/1")
+    grant("kms:GenerateDataKey", key.arn)
+    assert ACCESS.may_write(ROLE, "artifacts", "out/1")
+    assert not ACCESS.may_write(ROLE, "artifacts", "out/1", "alias/none")
+
+
 def test_a_key_is_found_by_id_arn_and_alias_or_not_at_all() -> None:
     key = service("kms").create_key(None, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", "", None)
     service("kms").create_alias(key.id, "alias/models")
