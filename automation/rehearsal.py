@@ -70,6 +70,11 @@ MaximumOption = Annotated[
     typer.Option("--maximum-instances", help="Instances at once; beyond it AWS has no capacity."),
 ]
 
+DurationsOption = Annotated[
+    sessions.Durations,
+    typer.Option("--durations", help="aws: launches and failures take AWS's minutes."),
+]
+
 
 def directory_of(given: Path | None) -> Path:
     """Resolve the rehearsal's folder from the option, the environment or the default."""
@@ -87,11 +92,15 @@ def start(
     clock: ClockOption = sessions.Clock.SCALED,
     runtime: RuntimeOption = sessions.Runtime.PROCESS,
     maximum_instances: MaximumOption = None,
+    durations: DurationsOption = sessions.Durations.FAST,
 ) -> None:
     """Start the rehearsal cloud and the provider stand-ins."""
     with _errors():
         options = sessions.CloudOptions(
-            clock=clock, runtime=runtime, maximum_instances=maximum_instances
+            clock=clock,
+            runtime=runtime,
+            maximum_instances=maximum_instances,
+            durations=durations,
         )
         session = sessions.start(
             directory_of(directory),

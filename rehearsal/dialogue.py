@@ -29,6 +29,13 @@ class Runtime(StrEnum):
     DOCKER = "docker"
 
 
+class Durations(StrEnum):
+    """Whether what takes AWS minutes is quick, or takes them in rehearsal time."""
+
+    FAST = "fast"
+    AWS = "aws"
+
+
 @dataclass(frozen=True, kw_only=True)
 class CloudOptions:
     """What a rehearsal's cloud is started with beside its speed and its seed.
@@ -43,6 +50,7 @@ class CloudOptions:
     clock: Clock = Clock.SCALED
     runtime: Runtime = Runtime.PROCESS
     maximum_instances: int | None = None
+    durations: Durations = Durations.FAST
 
     def __post_init__(self) -> None:
         count = self.maximum_instances
@@ -57,6 +65,8 @@ class CloudOptions:
         arguments = ["--clock", self.clock.value, "--runtime", self.runtime.value]
         if self.maximum_instances is not None:
             arguments += ["--maximum-instances", str(self.maximum_instances)]
+        if self.durations is not Durations.FAST:
+            arguments += ["--durations", self.durations.value]
         return arguments
 
 

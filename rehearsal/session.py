@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal import dialogue, processes
-from rehearsal.dialogue import Clock, CloudOptions, Runtime
+from rehearsal.dialogue import Clock, CloudOptions, Durations, Runtime
 from rehearsal.errors import NotRunningError, RehearsalError, SettingError, StartError
 from rehearsal.processes import Part, ProcessRecord
 
@@ -33,8 +33,8 @@ EPHEMERAL = ("state", "pulumi-home", "cloud", "bin", "settings", "session.json")
 SALT = "encryptionsalt:"
 
 __all__ = [
-    "Clock", "CloudOptions", "Engine", "NotRunningError", "RehearsalError", "Runtime", "Session",
-    "SettingError", "StartError", "ask", "choose_engine", "current", "dead_processes",
+    "Clock", "CloudOptions", "Durations", "Engine", "NotRunningError", "RehearsalError", "Runtime",
+    "Session", "SettingError", "StartError", "ask", "choose_engine", "current", "dead_processes",
     "environment", "read", "start", "stop", "tell",
 ]  # fmt: skip
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rehearsal.cloud.cloud import Cloud
 from rehearsal.cloud.errors import SetupError
+from rehearsal.cloud.fleets.durations import DurationKind
 from rehearsal.cloud.history.again import replay_history
 from rehearsal.cloud.settings import (
     DEFAULT_MAXIMUM_INSTANCES,
@@ -22,36 +23,42 @@ from rehearsal.cloud.settings import (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until SIGTERM, SIGINT or POST /rehearsal/shutdown."""
+    """Serve until SIGTERM, SIGINT or POST /rehearsal/shutdown, or replay; return an exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    if options.replay is not None:
-        try:
+    try:
+        if options.replay is not None:
             return replay_history(options.replay, options.directory.resolve(), seed=options.seed)
-        except SetupError as err:
-            print(f"error: {err}", file=sys.stderr)
-            return 2
-    cloud = Cloud(
-        CloudSettings(
-            directory=options.directory.resolve(),
-            speed=options.speed,
-            seed=0 if options.seed is None else options.seed,
-            port=options.port,
-            region=options.region,
-            maximum_instances=options.maximum_instances,
-            clock=ClockKind(options.clock),
-            start_time=options.start_time,
-            history=options.history,
-            runtime=RuntimeName(options.runtime),
-        )
+        return _serve(Cloud(_settings(options)), options.port_file)
+    except SetupError as err:
+        print(f"error: {err}", file=sys.stderr)
+        return 2
+
+
+def _settings(options: argparse.Namespace) -> CloudSettings:
+    return CloudSettings(
+        directory=options.directory.resolve(),
+        speed=options.speed,
+        seed=0 if options.seed is None else options.seed,
+        port=options.port,
+        region=options.region,
+        maximum_instances=options.maximum_instances,
+        clock=ClockKind(options.clock),
+        start_time=options.start_time,
+        history=options.history,
+        durations=DurationKind(options.durations),
+        runtime=RuntimeName(options.runtime),
     )
+
+
+def _serve(cloud: Cloud, port_file: Path | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: cloud.shutdown.set())
     cloud.start()
     try:
-        if options.port_file is not None:
-            _write_whole(options.port_file, f"{cloud.port}\n")
+        if port_file is not None:
+            _write_whole(port_file, f"{cloud.port}\n")
         print(cloud.port, flush=True)
         cloud.shutdown.wait()
     finally:
@@ -78,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=[kind.value for kind in ClockKind],
         default=ClockKind.SCALED.value,
         help="scaled: time runs by itself; manual: POST /rehearsal/clock moves it",
+    )
+    parser.add_argument(
+        "--durations",
+        choices=[kind.value for kind in DurationKind],
+        default=DurationKind.FAST.value,
+        help="aws: provisioning, crash loops and missing capacity take AWS's minutes",
     )
     parser.add_argument("--start-time", type=float, help="epoch seconds a manual clock starts at")
     parser.add_argument("--history", type=Path, help="folder for the commands and the record")

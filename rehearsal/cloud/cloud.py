@@ -271,6 +271,7 @@ def start_of(cloud: Cloud) -> dict[str, Any]:
         "account_id": settings.account_id,
         "maximum_instances": settings.maximum_instances,
         "runtime": settings.runtime.value,
+        "durations": settings.durations.value,
     }
 
 

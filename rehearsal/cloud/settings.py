@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from rehearsal.cloud.fleets.durations import DurationKind
+
 ACCOUNT_ID = "123456789012"
 DEFAULT_REGION = "eu-west-1"
 
@@ -55,6 +57,8 @@ class CloudSettings:
             without capacity
         minimum_startup_wall_seconds: a start-up limit never gets shorter than this, however fast
             the clock
+        durations: whether provisioning, crash loops and missing capacity take AWS's minutes, in
+            rehearsal time
         stop_grace_wall_seconds: between SIGTERM and SIGKILL when an instance goes; to end is real
             work, which no clock speeds up
         runtime: what runs the containers of instances
@@ -72,6 +76,7 @@ class CloudSettings:
     clock: ClockKind = ClockKind.SCALED
     start_time: float | None = None
     minimum_startup_wall_seconds: float = MINIMUM_STARTUP_WALL_SECONDS
+    durations: DurationKind = DurationKind.FAST
     stop_grace_wall_seconds: float = STOP_GRACE_WALL_SECONDS
     runtime: RuntimeName = RuntimeName.PROCESS
     history: Path | None = None

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.fleets.health import Unhealthy, is_running
 from rehearsal.cloud.fleets.instance import Instance, InstanceSpec, InstanceState
-from rehearsal.cloud.fleets.launch import Launcher, ping_failed
+from rehearsal.cloud.fleets.launch import Launcher
 from rehearsal.cloud.fleets.prepare import LaunchFailed
+from rehearsal.cloud.fleets.start import pass_time, ping_failed
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.state import FleetView
 from rehearsal.cloud.record import Record
@@ -190,7 +191,7 @@ class Fleets:
             self._in_thread(self._stop, instance, instances)
 
     def _launch(self, instances: list[Instance], spec: InstanceSpec) -> None:
-        running = sum(i.state in ACTIVE or i.state is InstanceState.DRAINING for i in self._all())
+        running = sum(self._running_by_type().values())
         named = InstanceSpec(**{**vars(spec), "instance_id": f"i-{next(self._numbers):017x}"})
         instance = Instance(spec=named, faults=self._faults)
         short = running >= self._maximum_instances or self._faults.lacks_capacity(
@@ -198,10 +199,8 @@ class Fleets:
         )
         instances.append(instance)
         if short:
-            instance.failure = messages.NO_CAPACITY
-            instance.state = InstanceState.FAILED
-            self._note_retry(instance)
-            self._event("launch_failed", instance, reason=instance.failure)
+            instance.lacks_capacity = True
+            self._in_thread(self._give_up, instance)
             return
         # Taken here, where launches have an order, and not in the threads they run in.
         instance.launch_fault = self._faults.launch(named.subject)
@@ -210,7 +209,11 @@ class Fleets:
 
     def _running_by_type(self) -> Counter[str | None]:
         held = (InstanceState.DRAINING, *ACTIVE)
-        return Counter(i.spec.subject["instance_type"] for i in self._all() if i.state in held)
+        return Counter(
+            i.spec.subject["instance_type"]
+            for i in self._all()
+            if i.state in held and not i.lacks_capacity
+        )
 
     def _all(self) -> Iterable[Instance]:
         for variants in self._fleets.values():
@@ -267,6 +270,14 @@ class Fleets:
                 return
             reason = "the instance was stopped while it started"
         self._launcher.end_containers(instance, hurried=True)
+        self._fail_launch(instance, reason)
+
+    def _give_up(self, instance: Instance) -> None:
+        """Fail a launch without capacity, once AWS would have given it up."""
+        pass_time(instance, self._clock, self._launcher.durations.capacity_seconds)
+        self._fail_launch(instance, messages.NO_CAPACITY)
+
+    def _fail_launch(self, instance: Instance, reason: str) -> None:
         if instance.stopping.is_set():
             return
         with self._lock:

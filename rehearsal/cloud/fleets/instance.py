@@ -97,6 +97,7 @@ class Instance:
         launch_fault: how its launch is to fail on purpose
         faults: what else may go wrong on purpose, asked per request
         waits_until: rehearsal time a launch waits for, where it waits for nothing real
+        lacks_capacity: whether there is no machine for it
     """
 
     spec: InstanceSpec
@@ -107,6 +108,7 @@ class Instance:
     launch_fault: LaunchFault | None = None
     faults: Faults | None = None
     waits_until: float | None = None
+    lacks_capacity: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

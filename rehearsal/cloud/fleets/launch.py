@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.fleets.definition import PRIMARY, definitions_of, model_data_of
-from rehearsal.cloud.fleets.health import Ping, Unhealthy, ping, watch
+from rehearsal.cloud.fleets.durations import FAST, Durations
+from rehearsal.cloud.fleets.health import Unhealthy, watch
 from rehearsal.cloud.fleets.instance import Container, Instance, InstanceState
 from rehearsal.cloud.fleets.model_api import ModelApi
 from rehearsal.cloud.fleets.multi_model import MultiModel
@@ -22,6 +22,7 @@ from rehearsal.cloud.fleets.runtime import (
     ImageMissing,
     RunningContainer,
 )
+from rehearsal.cloud.fleets.start import StartUp, pass_time, ping_failed
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.record import Record
 from rehearsal.cloud.runtime.connection import ConnectionPool
@@ -33,11 +34,6 @@ from rehearsal.cloud.settings import (
     STOP_WALL_SECONDS,
 )
 
-PING_PAUSE_WALL_SECONDS = 0.05
-# "Consistently 200": a server that flaps while it starts is not up yet. The number is assumed.
-GOOD_PINGS_IN_A_ROW = 2
-# A container that exits is started again; a crash loop shows itself within a few rounds.
-MAXIMUM_STARTS = 3
 JOIN_WALL_SECONDS = 0.2
 
 # What a launch that fails on purpose leaves as FailureReason.
@@ -47,12 +43,6 @@ FAULT_TEXTS = {
     "cannot-start": messages.CANNOT_START,
     "ping": messages.PING_FAILED,
 }
-# Seen in aws/amazon-sagemaker-examples#1072; a single container is "the primary container".
-PIPELINE_PING_FAILED = (
-    "The {hostname} for production variant {variant} did not pass the ping health check. Please "
-    "check CloudWatch logs for this endpoint."
-)
-
 # Takes log group, log stream and line.
 LogSink = Callable[[str, str, str], None]
 
@@ -64,6 +54,7 @@ class Launcher:
     Args:
         grace_seconds: wall seconds between SIGTERM and SIGKILL
         minimum_startup_wall_seconds: a start-up limit never gets shorter than this
+        durations: what passes in rehearsal time beside the real work
         ending: set when the whole cloud ends, which waits for nobody's long request
     """
 
@@ -74,6 +65,7 @@ class Launcher:
     record: Record
     grace_seconds: float = STOP_GRACE_WALL_SECONDS
     minimum_startup_wall_seconds: float = MINIMUM_STARTUP_WALL_SECONDS
+    durations: Durations = FAST
     ending: threading.Event = field(default_factory=threading.Event)
 
     def launch(self, instance: Instance) -> None:
@@ -82,6 +74,7 @@ class Launcher:
         Raises:
             LaunchFailed: with the text SageMaker would give
         """
+        pass_time(instance, self.clock, self._durations(instance).provisioning_seconds)
         self._fail_on_purpose(instance)
         prepared = self.preparer.prepare(
             instance,
@@ -142,49 +135,28 @@ class Launcher:
     # ---- starting
 
     def _start_until_healthy(self, instance: Instance, prepared: list[Prepared]) -> None:
-        seconds = instance.spec.definition.get(
+        definition = instance.spec.definition
+        seconds = definition.get(
             "ContainerStartupHealthCheckTimeoutInSeconds", DEFAULT_STARTUP_SECONDS
         )
-        wall_seconds = max(seconds / self.clock.speed, self.minimum_startup_wall_seconds)
-        deadline = time.monotonic() + wall_seconds
-        for each in prepared:
-            # One by one, so that what a pipeline did start is ended when a later one can't.
-            instance.containers = (*instance.containers, self._start(instance, each))
+        start_up = StartUp(
+            instance=instance,
+            prepared=prepared,
+            clock=self.clock,
+            limit_wall_seconds=max(seconds / self.clock.speed, self.minimum_startup_wall_seconds),
+            crash_loop_seconds=self._durations(instance).crash_loop_seconds,
+            start=lambda each: self._start(instance, each),
+        )
+        start_up.begin()
         if instance.launch_fault is not None:
-            self._hang(instance, seconds)
+            # A health check that hangs: as long as it may take, in rehearsal time.
+            pass_time(instance, self.clock, seconds)
             raise LaunchFailed(ping_failed(instance, instance.containers[0].hostname))
-        starts = [1] * len(prepared)
-        good = 0
-        while good < GOOD_PINGS_IN_A_ROW:
-            if instance.stopping.is_set():
-                raise LaunchFailed("the instance was stopped while it started")
-            results = [ping(container) for container in instance.containers]
-            good = good + 1 if self._all_good(instance, results) else 0
-            for position, result in enumerate(results):
-                late = time.monotonic() >= deadline
-                ended = result is Ping.EXITED
-                if (late and not good) or (ended and starts[position] >= MAXIMUM_STARTS):
-                    bad = instance.containers[_worst(results, position)]
-                    raise LaunchFailed(ping_failed(instance, bad.hostname))
-                if ended:
-                    starts[position] += 1
-                    self._start_again(instance, prepared, position)
-            instance.stopping.wait(PING_PAUSE_WALL_SECONDS)
+        start_up.wait_until_healthy()
 
-    def _all_good(self, instance: Instance, results: list[Ping]) -> bool:
-        """Tell whether every container is up; a multi-model one must list its models, too."""
-        if any(result is not Ping.GOOD for result in results):
-            return False
-        for container in instance.containers:
-            if container.multi_model is not None and ModelApi(container.pool).names() is None:
-                return False
-        return True
-
-    def _start_again(self, instance: Instance, prepared: list[Prepared], position: int) -> None:
-        containers = list(instance.containers)
-        containers[position].pool.close()
-        containers[position] = self._start(instance, prepared[position])
-        instance.containers = tuple(containers)
+    def _durations(self, instance: Instance) -> Durations:
+        """Return what beside real work takes time; serverless variants have no instances."""
+        return FAST if "ServerlessConfig" in instance.spec.definition else self.durations
 
     def _start(self, instance: Instance, prepared: Prepared) -> Container:
         spec, plan = instance.spec, prepared.plan
@@ -258,13 +230,6 @@ class Launcher:
                 )
             )
 
-    def _hang(self, instance: Instance, seconds: float) -> None:
-        """Wait as long as a health check without an answer may take, in rehearsal time."""
-        instance.waits_until = self.clock.now() + seconds
-        while self.clock.now() < instance.waits_until and not instance.stopping.is_set():
-            instance.stopping.wait(PING_PAUSE_WALL_SECONDS)
-        instance.waits_until = None
-
 
 def _end_all(instance: Instance, grace_seconds: float) -> list[threading.Thread]:
     threads = [
@@ -274,14 +239,6 @@ def _end_all(instance: Instance, grace_seconds: float) -> list[threading.Thread]
     for thread in threads:
         thread.start()
     return threads
-
-
-def ping_failed(instance: Instance, hostname: str) -> str:
-    """Return the FailureReason of a container that isn't healthy."""
-    variant = instance.spec.variant_name
-    if hostname == PRIMARY:
-        return messages.PING_FAILED.format(variant=variant)
-    return PIPELINE_PING_FAILED.format(hostname=hostname, variant=variant)
 
 
 def stream_of(instance: Instance, hostname: str) -> str:
@@ -303,10 +260,3 @@ def artifact_url(container: Mapping[str, Any]) -> str | None:
 def _first_url(model: Mapping[str, Any] | None) -> str | None:
     definitions = definitions_of(model)
     return artifact_url(definitions[0]) if definitions else None
-
-
-def _worst(results: list[Ping], position: int) -> int:
-    """Return which container a failed start is blamed on: one that ended, else the first bad."""
-    if results[position] is Ping.EXITED:
-        return position
-    return next((i for i, result in enumerate(results) if result is not Ping.GOOD), position)

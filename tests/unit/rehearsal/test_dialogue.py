@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.dialogue import Clock, CloudOptions, Runtime, tell
+from rehearsal.dialogue import Clock, CloudOptions, Durations, Runtime, tell
 from rehearsal.errors import NotRunningError, SettingError
 
 LOG = Path("logs/cloud.log")
@@ -72,10 +72,16 @@ def test_a_cloud_that_is_gone_is_said_with_its_log() -> None:
 
 
 def test_options_become_the_clouds_arguments() -> None:
-    options = CloudOptions(clock=Clock.MANUAL, runtime=Runtime.DOCKER, maximum_instances=3)
+    options = CloudOptions(
+        clock=Clock.MANUAL,
+        runtime=Runtime.DOCKER,
+        maximum_instances=3,
+        durations=Durations.AWS,
+    )
 
     assert options.as_arguments() == [
         "--clock", "manual", "--runtime", "docker", "--maximum-instances", "3",
+        "--durations", "aws",
     ]  # fmt: skip
     assert CloudOptions().as_arguments() == ["--clock", "scaled", "--runtime", "process"]
 

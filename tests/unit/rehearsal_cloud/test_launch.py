@@ -11,8 +11,9 @@ import pytest
 
 from rehearsal.cloud.clock import ManualClock
 from rehearsal.cloud.fleets.instance import Container, Instance, InstanceSpec, InstanceState
-from rehearsal.cloud.fleets.launch import Launcher, ping_failed, stream_of
+from rehearsal.cloud.fleets.launch import Launcher, stream_of
 from rehearsal.cloud.fleets.prepare import Preparer, download_failed
+from rehearsal.cloud.fleets.start import ping_failed
 from rehearsal.cloud.record import Record
 from rehearsal.cloud.runtime.connection import ConnectionPool
 
