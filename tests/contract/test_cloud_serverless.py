@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.cloud import CloudUser, start_cloud, wait_for
+from tests.support.cloud import CloudUser, Traffic, start_cloud, wait_for
 
 SPEED = 60.0
 SIZES = {"MemorySizeInMB": 2048, "MaxConcurrency": 2}
@@ -132,13 +132,20 @@ def test_concurrency_is_bounded_changed_and_kept_warm(user: CloudUser, name: str
 def test_serverless_becomes_instances_and_never_the_other_way(user: CloudUser, name: str) -> None:
     model = user.make_config(name)
     serverless = make_config(user, f"{name}-s", model)
+    again = make_config(user, f"{name}-again", model)
     user.make_endpoint(name, serverless)
 
-    user.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name)
-    seen = user.wait(name)
+    with Traffic(user, name) as traffic:
+        user.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=again)
+        user.wait(name)
+        user.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name)
+        seen = user.wait(name)
+        answered = len(traffic.names)
+        wait_for(lambda: len(traffic.names) > answered, "an answer of the last fleet")
     with pytest.raises(ClientError, match="cannot be updated to a serverless") as caught:
         user.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=serverless)
 
+    assert traffic.errors == []
     assert seen["EndpointConfigName"] == name
     assert seen["ProductionVariants"][0]["CurrentInstanceCount"] == 1
     assert caught.value.response["Error"]["Code"] == "ValidationException"

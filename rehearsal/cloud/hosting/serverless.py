@@ -39,9 +39,11 @@ class ServerlessVariants:
             for endpoint in endpoints.values()
             for fleet, variant in _serverless_variants(endpoint)
         }
-        self._on_demand = {key: kept for key, kept in self._on_demand.items() if key in known}
+        for gone in [key for key in self._on_demand if key not in known]:
+            self._on_demand.pop(gone).retire(True)
         for key, (fleet, variant) in known.items():
             on_demand = self._on_demand.setdefault(key, OnDemand(self.clock, self.wake))
+            on_demand.retire(variant.target_count == 0)
             on_demand.configure(variant.current_serverless or {})
             on_demand.offer(
                 self.fleets.healthy(fleet.fleet_id, variant.name),

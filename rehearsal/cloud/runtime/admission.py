@@ -15,17 +15,19 @@ from rehearsal.cloud.ids import request_id as new_request_id
 from rehearsal.cloud.runtime.failure import Failures, check_container, check_kind, refusal
 from rehearsal.cloud.runtime.headers import (
     NEW_SESSION,
+    PREFIX_AWARE_ID,
     SESSION_ID,
     TARGET_MODEL,
     TARGET_VARIANT,
     check_headers,
 )
-from rehearsal.cloud.runtime.on_demand import ColdStartFailed, Taken
+from rehearsal.cloud.runtime.on_demand import ColdStartFailed, Retired, Taken
 from rehearsal.cloud.runtime.routing import (
     Lane,
     Route,
     RouteKind,
     VariantRoute,
+    choose_by_prefix,
     choose_for_model,
     choose_instance,
     choose_lane,
@@ -85,10 +87,10 @@ class Admission:
         check_kind(route, headers, body_bytes=len(request.body), request_id=request_id)
         setup_us = None
         if route.kind is RouteKind.SERVERLESS:
-            variant, lane, taken = self._choose_on_demand(route, headers)
+            route, variant, lane, taken = self._choose_on_demand(route, headers)
             instance, setup_us = taken.instance, taken.setup_us
         else:
-            variant, lane, instance = self._choose(route, headers)
+            variant, lane, instance = self._choose(route, request)
         try:
             target_container = check_container(instance, headers)
         except ApiError:
@@ -108,25 +110,40 @@ class Admission:
 
     def _choose_on_demand(
         self, route: Route, headers: Mapping[str, str]
-    ) -> tuple[VariantRoute, Lane, Taken]:
-        """Return a serverless process for the request, started for it when none is idle."""
-        variant = self._variant(route, headers.get(TARGET_VARIANT))
-        lane = variant.lanes[0]
-        assert lane.on_demand is not None
-        try:
-            taken = lane.on_demand.take(timeout_seconds=INVOCATION_TIMEOUT_WALL_SECONDS)
-        except ColdStartFailed as err:
-            raise self._failures.not_started(route.endpoint_name) from err
-        return variant, lane, taken
+    ) -> tuple[Route, VariantRoute, Lane, Taken]:
+        """Return a serverless process for the request, started for it when none is idle.
 
-    def _choose(
-        self, route: Route, headers: Mapping[str, str]
-    ) -> tuple[VariantRoute, Lane, Instance]:
+        A swap may take the fleet away meanwhile: the request then goes to the new one, which may
+        be one of instances.
+        """
+        name = route.endpoint_name
+        for _ in range(MAXIMUM_CHOICES):
+            variant = self._variant(route, headers.get(TARGET_VARIANT))
+            lane = variant.lanes[0]
+            if lane.on_demand is None:
+                lane, instance = self.acquire(name, variant)
+                return route, variant, lane, Taken(instance=instance, setup_us=None)
+            try:
+                taken = lane.on_demand.take(timeout_seconds=INVOCATION_TIMEOUT_WALL_SECONDS)
+            except ColdStartFailed as err:
+                raise self._failures.not_started(name) from err
+            except Retired:
+                time.sleep(0.005)
+                fresh = self.routes.get(name)
+                if fresh is None:
+                    raise self._failures.not_found(name) from None
+                route = fresh
+            else:
+                return route, variant, lane, taken
+        raise _nobody(name, variant.name)
+
+    def _choose(self, route: Route, request: Request) -> tuple[VariantRoute, Lane, Instance]:
+        headers = request.headers
         session_id = headers.get(SESSION_ID)
         if session_id is not None and session_id != NEW_SESSION:
             return self._session(route, session_id)
         variant = self._variant(route, headers.get(TARGET_VARIANT))
-        lane, instance = self.acquire(route.endpoint_name, variant, headers.get(TARGET_MODEL))
+        lane, instance = self.acquire(route.endpoint_name, variant, request)
         return variant, lane, instance
 
     def _session(self, route: Route, session_id: str) -> tuple[VariantRoute, Lane, Instance]:
@@ -159,12 +176,12 @@ class Admission:
         return chosen
 
     def acquire(
-        self, endpoint_name: str, variant: VariantRoute, target_model: str | None = None
+        self, endpoint_name: str, variant: VariantRoute, request: Request | None = None
     ) -> tuple[Lane, Instance]:
         """Return an instance of the variant with the request counted in.
 
         Args:
-            target_model: the model wanted of a multi-model endpoint
+            request: what may bind it to an instance: a target model or its prefix
 
         Raises:
             ApiError: ServiceUnavailable, when no instance takes requests
@@ -172,10 +189,7 @@ class Admission:
         for attempt in range(MAXIMUM_CHOICES):
             lane = choose_lane(variant, self._rng)
             if lane is not None:
-                if target_model is not None:
-                    instance = choose_for_model(lane, target_model, self._rng)
-                else:
-                    instance = choose_instance(lane, variant.routing_strategy, self._rng)
+                instance = self._instance(lane, variant, request)
                 if instance is not None and instance.acquire():
                     return lane, instance
             # The table this request read is out of date; the engine is about to replace it.
@@ -183,9 +197,26 @@ class Admission:
             route = self.routes.get(endpoint_name)
             fresh = route.named(variant.name) if route is not None else None
             variant = fresh if fresh is not None else variant
-        raise ApiError(
-            "ServiceUnavailable",
-            f"endpoint {endpoint_name} has no instance of variant {variant.name} in service; "
-            "try your call again",
-            status=503,
-        )
+        raise _nobody(endpoint_name, variant.name)
+
+
+def _nobody(endpoint_name: str, variant_name: str) -> ApiError:
+    return ApiError(
+        "ServiceUnavailable",
+        f"endpoint {endpoint_name} has no instance of variant {variant_name} in service; "
+        "try your call again",
+        status=503,
+    )
+
+    def _instance(
+        self, lane: Lane, variant: VariantRoute, request: Request | None
+    ) -> Instance | None:
+        if request is not None:
+            target_model = request.headers.get(TARGET_MODEL)
+            if target_model is not None:
+                return choose_for_model(lane, target_model, self._rng)
+            if variant.prefix_routing is not None:
+                identifier = request.headers.get(PREFIX_AWARE_ID, "")
+                routing = variant.prefix_routing
+                return choose_by_prefix(lane, routing, request.body, identifier, self._rng)
+        return choose_instance(lane, variant.routing_strategy, self._rng)

@@ -29,6 +29,10 @@ class ColdStartFailed(Exception):
     """No process came up for a request; the text says why."""
 
 
+class Retired(Exception):
+    """The variant's fleet is going; another one has its traffic."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Taken:
     """A process that holds one request.
@@ -55,6 +59,7 @@ class OnDemand:
         self._maximum = 1
         self._provisioned = 0
         self._target = 0
+        self._is_retired = False
 
     # ---- the engine's side
 
@@ -75,6 +80,12 @@ class OnDemand:
                 i.spec.instance_id: known.get(i.spec.instance_id, now) for i in instances
             }
             self._target = max(self._target, min(len(self._instances), self._maximum))
+            self._lock.notify_all()
+
+    def retire(self, is_going: bool) -> None:
+        """Send requests that wait, and later ones, to whatever fleet has the traffic now."""
+        with self._lock:
+            self._is_retired = is_going
             self._lock.notify_all()
 
     def wanted(self) -> int:
@@ -104,6 +115,7 @@ class OnDemand:
         Raises:
             ApiError: ThrottlingException, beyond MaxConcurrency (assumed code)
             ColdStartFailed: the process that was started didn't come up in time
+            Retired: the fleet is going; its successor's route is about to be published
         """
         with self._lock:
             busy = sum(instance.outstanding for instance in self._instances)
@@ -134,6 +146,8 @@ class OnDemand:
             instance = self._idle()
             if instance is not None:
                 return instance
+            if self._is_retired:
+                raise Retired
             if self._failure is not None:
                 raise ColdStartFailed(self._failure)
             if time.perf_counter() >= deadline:

@@ -9,7 +9,13 @@ import pytest
 from rehearsal.cloud.clock import ManualClock
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.fleets.instance import Instance, InstanceSpec, InstanceState
-from rehearsal.cloud.runtime.on_demand import IDLE_SECONDS, ColdStartFailed, OnDemand, Taken
+from rehearsal.cloud.runtime.on_demand import (
+    IDLE_SECONDS,
+    ColdStartFailed,
+    OnDemand,
+    Retired,
+    Taken,
+)
 from tests.support.cloud import wait_for
 
 
@@ -44,7 +50,7 @@ class Variant:
         def take() -> None:
             try:
                 self.taken.append(self.on_demand.take(timeout_seconds=10))
-            except (ApiError, ColdStartFailed) as err:
+            except (ApiError, ColdStartFailed, Retired) as err:
                 self.errors.append(err)
 
         thread = threading.Thread(target=take, daemon=True)
@@ -132,6 +138,17 @@ def test_a_start_that_fails_fails_the_requests_that_wait_for_it_and_no_later_one
 
     assert [str(error) for error in variant.errors] == ["no ping"]
     assert len(variant.taken) == 1
+
+
+def test_a_fleet_that_goes_sends_its_waiting_requests_away() -> None:
+    variant = Variant(maximum=2)
+    request = variant.request()
+    assert variant.woken.wait(10)
+
+    variant.on_demand.retire(True)
+    request.join(10)
+
+    assert [type(error) for error in variant.errors] == [Retired]
 
 
 def test_a_request_does_not_wait_for_ever() -> None:
