@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from moto.backends import get_backend
-from moto.iam.exceptions import NotFoundException
 
 from rehearsal.cloud.identity.conditions import Context
 from rehearsal.cloud.identity.policy import Document, Policies, Request, is_allowed, trusts
@@ -39,10 +38,9 @@ class Access:
 
     def role(self, role_arn: str) -> Any | None:
         """Return moto's role, or None when there is no such role."""
-        try:
-            return self._backend("iam").get_role_by_arn(role_arn)
-        except NotFoundException:
-            return None
+        # A copy, as clients make and delete roles meanwhile.
+        roles = list(self._backend("iam").roles.values())
+        return next((role for role in roles if role.arn == role_arn), None)
 
     def trust_problem(self, role_arn: str) -> str | None:
         """Return why SageMaker can't assume a role: it isn't there, or doesn't trust it."""
@@ -223,8 +221,8 @@ class Access:
         }
 
     def _identity_policies(self, role: Any) -> list[Document]:
-        inline = [json.loads(text) for text in role.policies.values()]
-        attached = (self._managed_policy(arn) for arn in role.managed_policies)
+        inline = [json.loads(text) for text in list(role.policies.values())]
+        attached = (self._managed_policy(arn) for arn in list(role.managed_policies))
         return [*inline, *(document for document in attached if document is not None)]
 
     def _managed_policy(self, arn: str | None) -> Document | None:
