@@ -232,6 +232,25 @@ def test_least_outstanding_requests_goes_around_a_busy_instance(
     assert len(pids) == 1
 
 
+@pytest.mark.source("botocore RoutingStrategy PREFIX_AWARE; InvokeEndpointInput PrefixAwareId")
+def test_prefix_aware_routing_keeps_a_prompts_beginning_on_one_instance(
+    user: CloudUser, gate: Path
+) -> None:
+    config = {"PrefixLength": 1024, "ConcurrencyThreshold": 4}
+    routing = {"RoutingStrategy": "PREFIX_AWARE", "PrefixAwareRoutingConfig": config}
+    variant = {"RoutingConfig": routing}
+    make_runtime_endpoint(user, "prefix", gate, instance_count=2, variant=variant)
+
+    def pid(body: bytes, **more: str) -> int:
+        return int(json.loads(invoke(user, "prefix", "echo", body, **more)["Body"])["pid"])
+
+    alike = {pid(b"x" * 1024 + bytes([65 + number])) for number in range(12)}
+    others = {pid(b"x" * 1024, PrefixAwareId=f"app-{number}") for number in range(24)}
+
+    assert len(alike) == 1
+    assert len(others) == 2
+
+
 @pytest.mark.source("field reports: unknown endpoint; case must match on InvokeEndpoint")
 def test_an_endpoint_is_found_by_its_exact_name(user: CloudUser) -> None:
     with pytest.raises(ClientError) as caught:

@@ -28,7 +28,7 @@ UNREHEARSED_VARIANT = {
     "CapacityReservationConfig": "capacity reservations",
     "AcceleratorPartitionLayouts": "partitioned accelerators",
 }
-REHEARSED_ROUTING = ("RANDOM", "LEAST_OUTSTANDING_REQUESTS")
+REHEARSED_ROUTING = ("RANDOM", "LEAST_OUTSTANDING_REQUESTS", "PREFIX_AWARE")
 PREFIX_ROUTING = "PREFIX_AWARE"
 # Instance families shadow tests exclude.
 UNSHADOWED_FAMILIES = ("ml.inf1.",)

@@ -12,6 +12,7 @@ from rehearsal.cloud.runtime.meter import Meter
 from rehearsal.cloud.runtime.on_demand import OnDemand
 from rehearsal.cloud.runtime.routing import (
     Lane,
+    PrefixRouting,
     Route,
     RouteKind,
     RoutingStrategy,
@@ -77,13 +78,21 @@ def route_from_endpoint(
 
 
 def _variant_route(variant: Variant, lanes: tuple[Lane, ...]) -> VariantRoute:
-    strategy = variant.definition.get("RoutingConfig", {}).get("RoutingStrategy")
+    routing = variant.definition.get("RoutingConfig", {})
+    strategy = routing.get("RoutingStrategy")
+    prefix = routing.get("PrefixAwareRoutingConfig")
     return VariantRoute(
         name=variant.name,
         weight=variant.current_weight,
         lanes=lanes,
         # The API's default is RANDOM.
         routing_strategy=RoutingStrategy.RANDOM if strategy is None else RoutingStrategy(strategy),
+        prefix_routing=None
+        if prefix is None
+        else PrefixRouting(
+            prefix_bytes=prefix["PrefixLength"],
+            concurrency_threshold=prefix["ConcurrencyThreshold"],
+        ),
     )
 
 

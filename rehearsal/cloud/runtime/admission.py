@@ -199,15 +199,6 @@ class Admission:
             variant = fresh if fresh is not None else variant
         raise _nobody(endpoint_name, variant.name)
 
-
-def _nobody(endpoint_name: str, variant_name: str) -> ApiError:
-    return ApiError(
-        "ServiceUnavailable",
-        f"endpoint {endpoint_name} has no instance of variant {variant_name} in service; "
-        "try your call again",
-        status=503,
-    )
-
     def _instance(
         self, lane: Lane, variant: VariantRoute, request: Request | None
     ) -> Instance | None:
@@ -220,3 +211,12 @@ def _nobody(endpoint_name: str, variant_name: str) -> ApiError:
                 routing = variant.prefix_routing
                 return choose_by_prefix(lane, routing, request.body, identifier, self._rng)
         return choose_instance(lane, variant.routing_strategy, self._rng)
+
+
+def _nobody(endpoint_name: str, variant_name: str) -> ApiError:
+    return ApiError(
+        "ServiceUnavailable",
+        f"endpoint {endpoint_name} has no instance of variant {variant_name} in service; "
+        "try your call again",
+        status=503,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +35,20 @@ class RoutingStrategy(StrEnum):
 
     RANDOM = "RANDOM"
     LEAST_OUTSTANDING_REQUESTS = "LEAST_OUTSTANDING_REQUESTS"
+    PREFIX_AWARE = "PREFIX_AWARE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrefixRouting:
+    """How requests that begin alike come to the same instance.
+
+    Args:
+        prefix_bytes: how much of the body's beginning counts
+        concurrency_threshold: requests on an instance at which another one is taken
+    """
+
+    prefix_bytes: int
+    concurrency_threshold: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +77,7 @@ class VariantRoute:
     weight: float
     lanes: tuple[Lane, ...]
     routing_strategy: RoutingStrategy = RoutingStrategy.RANDOM
+    prefix_routing: PrefixRouting | None = None
 
     @cached_property
     def instance_count(self) -> int:
@@ -126,6 +142,30 @@ def choose_for_model(lane: Lane, target_model: str, rng: random.Random) -> Insta
     if least is None or least.outstanding >= MANY_REQUESTS:
         return _least_outstanding(lane.instances, rng)
     return least
+
+
+def choose_by_prefix(
+    lane: Lane, routing: PrefixRouting, body: bytes, identifier: str, rng: random.Random
+) -> Instance | None:
+    """Return the instance of a prefix, or the next one that isn't busy.
+
+    Every prefix has an order of the instances of its own, so that another instance takes few
+    prefixes away from those there were. When all are busy the least busy one is taken (assumed).
+
+    Source: botocore PrefixAwareRoutingConfig; InvokeEndpointInput PrefixAwareId
+    """
+    prefix = hashlib.blake2b(body[: routing.prefix_bytes], digest_size=16)
+    prefix.update(identifier.encode())
+
+    def rank(instance: Instance) -> bytes:
+        mixed = prefix.copy()
+        mixed.update(instance.spec.instance_id.encode())
+        return mixed.digest()
+
+    for instance in sorted(lane.instances, key=rank):
+        if instance.outstanding < routing.concurrency_threshold:
+            return instance
+    return _least_outstanding(lane.instances, rng)
 
 
 def _holds(instance: Instance, target_model: str) -> bool:

@@ -169,7 +169,7 @@ def test_a_variant_that_is_not_rehearsed_is_named_when_it_is_to_run(member: str)
 def test_a_routing_that_is_not_rehearsed_is_refused_when_it_is_to_run() -> None:
     variant = {**VARIANT, "RoutingConfig": {"RoutingStrategy": "KV_AWARE"}}
 
-    with pytest.raises(ApiError, match="use RANDOM or LEAST_OUTSTANDING_REQUESTS"):
+    with pytest.raises(ApiError, match="use RANDOM or LEAST_OUTSTANDING_REQUESTS or PREFIX_AWARE"):
         check_rehearsed({"ProductionVariants": [variant]})
 
 

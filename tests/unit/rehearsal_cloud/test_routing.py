@@ -12,9 +12,11 @@ from rehearsal.cloud.fleets.instance import Instance, InstanceSpec, InstanceStat
 from rehearsal.cloud.runtime.meter import Meter
 from rehearsal.cloud.runtime.routing import (
     Lane,
+    PrefixRouting,
     Route,
     RoutingStrategy,
     VariantRoute,
+    choose_by_prefix,
     choose_instance,
     choose_lane,
     choose_variant,
@@ -102,6 +104,45 @@ def test_random_routing_looks_at_no_outstanding_requests() -> None:
 
     assert counts["i-1"] == pytest.approx(500, abs=80)
     assert choose_instance(a_lane("blue", 1.0), RoutingStrategy.RANDOM, rng) is None
+
+
+@pytest.mark.source("botocore PrefixAwareRoutingConfig, PrefixAwareId")
+def test_requests_with_one_prefix_and_one_identifier_come_to_one_instance() -> None:
+    rng, routing = random.Random(1), PrefixRouting(prefix_bytes=4, concurrency_threshold=2)
+    lane = a_lane("blue", 1.0, *(an_instance(number) for number in range(8)))
+
+    def chosen(body: bytes, identifier: str = "") -> str:
+        instance = choose_by_prefix(lane, routing, body, identifier, rng)
+        assert instance is not None
+        return instance.spec.instance_id
+
+    same = {chosen(b"same" + bytes([number])) for number in range(20)}
+    others = {chosen(bytes([number]) * 4) for number in range(40)}
+    by_identifier = {chosen(b"same", str(number)) for number in range(40)}
+
+    assert len(same) == 1
+    assert len(others) > 4
+    assert len(by_identifier) > 4
+
+
+@pytest.mark.source("botocore PrefixAwareRoutingConfig ConcurrencyThreshold")
+def test_a_prefix_goes_elsewhere_while_its_instance_is_busy() -> None:
+    rng, routing = random.Random(1), PrefixRouting(prefix_bytes=4, concurrency_threshold=2)
+    instances = [an_instance(number) for number in range(3)]
+    lane = a_lane("blue", 1.0, *instances)
+
+    first = choose_by_prefix(lane, routing, b"x", "", rng)
+    assert first is not None
+    first.outstanding = 2
+    second = choose_by_prefix(lane, routing, b"x", "", rng)
+    for instance in instances:
+        instance.outstanding = 5
+    first.outstanding = 4
+    third = choose_by_prefix(lane, routing, b"x", "", rng)
+
+    assert second is not None
+    assert second is not first
+    assert third is first
 
 
 def test_a_draining_instance_takes_no_more_requests() -> None:
