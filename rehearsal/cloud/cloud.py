@@ -39,6 +39,7 @@ from rehearsal.cloud.identity.managed import install_managed_policies
 from rehearsal.cloud.ids import new_id, seed_ids
 from rehearsal.cloud.record import Record
 from rehearsal.cloud.registry import install_registry
+from rehearsal.cloud.role_objects import RoleObjects
 from rehearsal.cloud.runtime.invoke import Invoker
 from rehearsal.cloud.scaling.api import ScalingApi
 from rehearsal.cloud.scaling.scaler import Scaler
@@ -123,8 +124,7 @@ class Cloud:
         return TransformJobs(
             engine=self.engine,
             launcher=launcher,
-            objects=Objects(self.settings.account_id),
-            permissions=access,
+            objects=RoleObjects(objects=Objects(self.settings.account_id), permissions=access),
             bus=self.events,
             maximum_instances=self.settings.maximum_instances,
         )

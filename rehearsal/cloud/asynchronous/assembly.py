@@ -13,6 +13,7 @@ from rehearsal.cloud.asynchronous.processor import Processor
 from rehearsal.cloud.hosting.engine import Engine
 from rehearsal.cloud.hosting.state import Endpoint, Kind
 from rehearsal.cloud.identity.access import Access
+from rehearsal.cloud.role_objects import RoleObjects
 from rehearsal.cloud.services import InstanceLogs, Objects
 
 ANNOUNCED = frozenset({Kind.CREATE, Kind.UPDATE, Kind.SCALE})
@@ -54,8 +55,8 @@ def async_inference(
     processor = Processor(
         clock=engine.clock,
         region=region,
-        objects=Objects(account_id),
-        permissions=access,
+        objects=RoleObjects(objects=Objects(account_id), permissions=access),
+        may_publish=access.may_publish,
         store=engine.cloudwatch.store,
         publish=notifier.publish,
         log=logs.append,

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from rehearsal.cloud.asynchronous.choice import Place
 from rehearsal.cloud.asynchronous.location import bucket_and_key
@@ -16,26 +15,13 @@ from rehearsal.cloud.asynchronous.request import AsyncRequest
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.cloudwatch.metrics import MetricStore
 from rehearsal.cloud.errors import SetupError
+from rehearsal.cloud.role_objects import RoleObjects
 from rehearsal.cloud.runtime.forward import Outcome, forward
-from rehearsal.cloud.services import Objects
 
 logger = logging.getLogger(__name__)
 
 MAXIMUM_PAYLOAD_BYTES = 1024**3
 TEXT = "text/plain"
-
-
-class Permissions(Protocol):
-    """What a role may do with the other services now."""
-
-    def may_read(self, role_arn: str, bucket: str, key: str) -> bool:
-        """Tell whether s3:GetObject is allowed."""
-
-    def may_write(self, role_arn: str, bucket: str, key: str) -> bool:
-        """Tell whether s3:PutObject is allowed."""
-
-    def may_publish(self, role_arn: str, topic_arn: str) -> bool:
-        """Tell whether sns:Publish is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +47,15 @@ class Processor:
     """Processes requests, each in a thread of its own.
 
     Args:
+        may_publish: tells whether a role may publish to a topic that is there
         publish: sends a message to a topic; raises SetupError when it can't
         log: appends a line to a stream of a log group
     """
 
     clock: Clock
     region: str
-    objects: Objects
-    permissions: Permissions
+    objects: RoleObjects
+    may_publish: Callable[[str, str], bool]
     store: MetricStore
     publish: Callable[[str, str], None]
     log: Callable[[str, str, str], None]
@@ -121,14 +108,12 @@ class Processor:
         if request.inline is not None:
             return request.inline
         assert request.input_location is not None
-        bucket, key = bucket_and_key(request.input_location)
-        allowed = self.permissions.may_read(request.role_arn, bucket, key)
-        found = self.objects.read(bucket, key) if allowed else None
-        if found is None:
-            why = "no such object" if allowed else f"{request.role_arn} may not read it"
+        try:
+            found = self.objects.read(request.role_arn, *bucket_and_key(request.input_location))
+        except SetupError as err:
             raise SetupError(
-                f"Failed to download the request payload from {request.input_location}: {why}"
-            )
+                f"Failed to download the request payload from {request.input_location}: {err}"
+            ) from err
         if len(found) > MAXIMUM_PAYLOAD_BYTES:
             raise SetupError(
                 f"The request payload at {request.input_location} has {len(found)} bytes, above "
@@ -173,11 +158,13 @@ class Processor:
         )
         began = time.perf_counter()
         try:
-            bucket, key = bucket_and_key(location)
-            if not self.permissions.may_write(request.role_arn, bucket, key):
-                raise SetupError(f"{request.role_arn} may not write it, or there is no bucket")
-            kms_key_id = request.output_config.get("KmsKeyId")
-            self.objects.write(bucket, key, body, content_type=content_type, kms_key_id=kms_key_id)
+            self.objects.write(
+                request.role_arn,
+                *bucket_and_key(location),
+                body,
+                content_type=content_type,
+                kms_key_id=request.output_config.get("KmsKeyId"),
+            )
         except SetupError as err:
             text = f"Failed to upload the response to {location}: {err}"
             failure = "ResponseUploadFailures" if succeeded else ending.measured.failure
@@ -203,7 +190,7 @@ class Processor:
             response=ending.response if ending.answered else None,
         )
         try:
-            if not self.permissions.may_publish(request.role_arn, topic):
+            if not self.may_publish(request.role_arn, topic):
                 raise SetupError(f"{request.role_arn} may not publish to it, or it is gone")
             self.publish(topic, text)
         except SetupError as err:

@@ -24,7 +24,7 @@ from rehearsal.cloud.hosting.catalog import MODEL
 from rehearsal.cloud.hosting.engine import Engine
 from rehearsal.cloud.hosting.listing import Row, page
 from rehearsal.cloud.ids import new_id
-from rehearsal.cloud.services import Objects
+from rehearsal.cloud.role_objects import RoleObjects
 from rehearsal.cloud.transform.errors import TransformError
 from rehearsal.cloud.transform.inputs import Input
 from rehearsal.cloud.transform.job import TRANSFORM_JOB, Job, Status, describe, summary
@@ -37,7 +37,7 @@ from rehearsal.cloud.transform.rules import (
     not_found,
 )
 from rehearsal.cloud.transform.runner import INTERNAL_REASON, JobFailed, JobRun
-from rehearsal.cloud.transform.storage import Permissions, Storage
+from rehearsal.cloud.transform.storage import Storage
 from rehearsal.cloud.transform.transformer import Stopped
 from rehearsal.cloud.transform.usage import JobMetrics
 
@@ -57,8 +57,7 @@ class TransformJobs:
 
     engine: Engine
     launcher: Launcher
-    objects: Objects
-    permissions: Permissions
+    objects: RoleObjects
     bus: EventBus
     maximum_instances: int
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -185,7 +184,6 @@ class TransformJobs:
     def _storage(self, job: Job) -> Storage:
         return Storage(
             objects=self.objects,
-            permissions=self.permissions,
             asked=job.asked,
             role_arn=str(job.model.get("ExecutionRoleArn", "")),
             created_at=job.created_at,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from rehearsal.cloud.asynchronous.location import bucket_and_key
 from rehearsal.cloud.clock import datetime_from_epoch
 from rehearsal.cloud.errors import SetupError
-from rehearsal.cloud.services import Objects
+from rehearsal.cloud.role_objects import RoleObjects
 from rehearsal.cloud.transform.errors import Fault, TransformError
 from rehearsal.cloud.transform.inputs import (
     Input,
@@ -21,19 +21,6 @@ from rehearsal.cloud.transform.inputs import (
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
-
-
-class Permissions(Protocol):
-    """What a role may do with S3 now."""
-
-    def may_read(self, role_arn: str, bucket: str, key: str) -> bool:
-        """Tell whether s3:GetObject is allowed."""
-
-    def may_list(self, role_arn: str, bucket: str, prefix: str = "") -> bool:
-        """Tell whether s3:ListBucket is allowed."""
-
-    def may_write(self, role_arn: str, bucket: str, key: str) -> bool:
-        """Tell whether s3:PutObject is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +34,7 @@ class Storage:
         capture_id: names the capture manifests
     """
 
-    objects: Objects
-    permissions: Permissions
+    objects: RoleObjects
     asked: Mapping[str, Any]
     role_arn: str
     created_at: float
@@ -63,12 +49,12 @@ class Storage:
         source = self.asked["TransformInput"]["DataSource"]["S3DataSource"]
         bucket, key = bucket_and_key(source["S3Uri"])
         if source["S3DataType"] == "ManifestFile":
-            manifest = self._read(bucket, key)
-            return [] if manifest is None else inputs_of_manifest(manifest)
-        if not self.permissions.may_list(self.role_arn, bucket, key):
-            return []
-        keys = self.objects.keys(bucket, key)
-        return [] if keys is None else inputs_of_prefix(bucket, key, keys)
+            try:
+                return inputs_of_manifest(self.objects.read(self.role_arn, bucket, key))
+            except SetupError:
+                return []
+        keys = self.objects.keys(self.role_arn, bucket, key)
+        return inputs_of_prefix(bucket, key, keys)
 
     def read(self, item: Input) -> bytes:
         """Return an input object.
@@ -76,10 +62,10 @@ class Storage:
         Raises:
             TransformError: it isn't there or may not be read
         """
-        data = self._read(item.bucket, item.key)
-        if data is None:
-            raise TransformError("Unable to read the object: it is gone or may not be read")
-        return data
+        try:
+            return self.objects.read(self.role_arn, item.bucket, item.key)
+        except SetupError as err:
+            raise TransformError(f"Unable to read the object: {err}") from err
 
     def store(self, outputs: Mapping[Input, bytes]) -> None:
         """Write every output, and what says where captured data lies.
@@ -109,16 +95,14 @@ class Storage:
             uri = f"{folder}/{name}/{hour}/{self.capture_id}.json"
             self._write(uri, json.dumps(manifest).encode(), JSON, capture.get("KmsKeyId"))
 
-    def _read(self, bucket: str, key: str) -> bytes | None:
-        if not self.permissions.may_read(self.role_arn, bucket, key):
-            return None
-        return self.objects.read(bucket, key)
-
     def _write(self, uri: str, data: bytes, content_type: str, kms_key_id: str | None) -> None:
-        bucket, key = bucket_and_key(uri)
         try:
-            if not self.permissions.may_write(self.role_arn, bucket, key):
-                raise SetupError(f"{self.role_arn} may not write it, or there is no bucket")
-            self.objects.write(bucket, key, data, content_type=content_type, kms_key_id=kms_key_id)
+            self.objects.write(
+                self.role_arn,
+                *bucket_and_key(uri),
+                data,
+                content_type=content_type,
+                kms_key_id=kms_key_id,
+            )
         except SetupError as err:
             raise TransformError(f"Unable to write {uri}: {err}", fault=Fault.CLIENT) from err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -15,6 +15,7 @@ from rehearsal.cloud.clock import ManualClock
 from rehearsal.cloud.cloudwatch.metrics import MetricStore
 from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.fleets.instance import Instance, InstanceSpec
+from rehearsal.cloud.role_objects import RoleObjects
 from rehearsal.cloud.runtime.connection import Answer
 from rehearsal.cloud.runtime.outcome import Outcome
 from tests.unit.rehearsal_cloud.test_async_request import OUTPUT, a_request
@@ -31,7 +32,12 @@ class Shelf:
     def read(self, bucket: str, key: str) -> bytes | None:
         return self.held.get((bucket, key))
 
-    def write(self, bucket: str, key: str, data: bytes, **_: Any) -> None:
+    def keys(self, bucket: str, prefix: str) -> list[str] | None:
+        return None
+
+    def write(
+        self, bucket: str, key: str, data: bytes, *, content_type: str, kms_key_id: str | None
+    ) -> None:
         if bucket != "b":
             raise SetupError(f"there is no bucket {bucket}")
         self.held[bucket, key] = data
@@ -46,11 +52,16 @@ class Permissions:
     def may_read(self, role_arn: str, bucket: str, key: str) -> bool:
         return "read" not in self.forbidden
 
-    def may_write(self, role_arn: str, bucket: str, key: str) -> bool:
-        return "write" not in self.forbidden
+    def may_write(
+        self, role_arn: str, bucket: str, key: str, kms_key_id: str | None = None
+    ) -> bool:
+        return not ({"write", f"encrypt with {kms_key_id}"} & self.forbidden)
 
-    def may_publish(self, role_arn: str, topic_arn: str) -> bool:
-        return "publish" not in self.forbidden
+    def may_list(self, role_arn: str, bucket: str, prefix: str = "") -> bool:
+        return True
+
+    def may_decrypt(self, role_arn: str, bucket: str, key: str) -> bool:
+        return "decrypt" not in self.forbidden
 
 
 class Desk:
@@ -74,8 +85,8 @@ class Desk:
         self.processor = Processor(
             clock=ManualClock(),
             region="eu-west-1",
-            objects=cast(Any, self.shelf),
-            permissions=Permissions(set(forbidden)),
+            objects=RoleObjects(objects=self.shelf, permissions=Permissions(set(forbidden))),
+            may_publish=lambda role, topic: "publish" not in forbidden,
             store=self.store,
             publish=lambda topic, text: self.told.append((topic, json.loads(text))),
             log=lambda group, stream, line: self.lines.append(line),
@@ -127,22 +138,30 @@ def test_a_request_whose_instance_goes_away_is_left_to_another() -> None:
 
 
 @pytest.mark.source("DG async-inference-monitor: RequestDownloadFailures")
-def test_a_payload_the_role_may_not_read_fails_the_request() -> None:
-    desk = Desk("read", answer=GOOD)
+@pytest.mark.parametrize("forbidden", ["read", "decrypt"])
+def test_a_payload_the_role_may_not_read_fails_the_request(forbidden: str) -> None:
+    desk = Desk(forbidden, answer=GOOD)
 
     assert desk.run()
-    assert "may not read it" in desk.told[0][1]["failureReason"]
-    assert b"may not read it" in desk.shelf.held["b", "failed.x"]
+    assert f"may not {forbidden} it" in desk.told[0][1]["failureReason"]
+    assert f"may not {forbidden} it".encode() in desk.shelf.held["b", "failed.x"]
     assert {"RequestDownloadFailures", "InvocationFailures"} <= desk.metrics()
     assert "ModelLatency" not in desk.metrics()
 
 
 @pytest.mark.source("DG async-inference-monitor: ResponseUploadFailures")
-@pytest.mark.parametrize("location", ["s3://b/out.x", "s3://nowhere/out.x"])
-def test_a_response_that_cannot_be_written_fails_the_request(location: str) -> None:
-    desk = Desk(*(["write"] if "nowhere" not in location else []), answer=GOOD)
+@pytest.mark.parametrize(
+    ("location", "forbidden"),
+    [
+        ("s3://b/out.x", "write"),
+        ("s3://b/out.x", "encrypt with key"),
+        ("s3://nowhere/out.x", "nothing"),
+    ],
+)
+def test_a_response_that_cannot_be_written_fails_the_request(location: str, forbidden: str) -> None:
+    desk = Desk(forbidden, answer=GOOD)
 
-    assert desk.run(output_location=location)
+    assert desk.run(output_location=location, output_config={**OUTPUT, **TOPICS, "KmsKeyId": "key"})
     topic, told = desk.told[0]
     assert topic == "bad"
     assert told["failureReason"].startswith("ClientError: Failed to upload the response to")
