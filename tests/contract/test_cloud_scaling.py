@@ -99,6 +99,34 @@ def test_targets_that_cannot_be_are_refused(user: CloudUser, endpoint: str) -> N
         )
 
 
+@pytest.mark.source("issues: the t2 family can't be scaled")
+def test_a_burstable_instance_type_cannot_be_scaled(user: CloudUser) -> None:
+    user.make_config("burst", variant={"InstanceType": "ml.t2.medium"})
+    user.sagemaker.create_endpoint(EndpointName="burst", EndpointConfigName="burst")
+
+    with pytest.raises(ClientError, match=r"ml\.t2\.medium does not support automatic scaling"):
+        user.client("application-autoscaling").register_scalable_target(
+            **named("burst", MinCapacity=1, MaxCapacity=2)
+        )
+
+
+@pytest.mark.source("AAS quotas: 50 policies and 200 scheduled actions per target")
+def test_a_target_has_so_many_scheduled_actions_and_no_more(user: CloudUser, endpoint: str) -> None:
+    scaling = user.client("application-autoscaling")
+    scaling.register_scalable_target(**named(endpoint, MinCapacity=1, MaxCapacity=1))
+
+    def put(number: int) -> None:
+        members = named(endpoint, ScheduledActionName=f"a{number}", Schedule="rate(100 days)")
+        scaling.put_scheduled_action(**members, ScalableTargetAction={"MinCapacity": 1})
+
+    for number in range(200):
+        put(number)
+    put(199)
+
+    with pytest.raises(scaling.exceptions.LimitExceededException):
+        put(200)
+
+
 @pytest.mark.source("botocore ObjectNotFoundException; DeregisterScalableTarget")
 def test_what_is_not_registered_is_not_found(user: CloudUser, endpoint: str) -> None:
     scaling = user.client("application-autoscaling")

@@ -346,15 +346,6 @@ def test_a_scaled_variant_without_traffic_sends_zeros(user: CloudUser, endpoint:
         assert [(p["Sum"], p["SampleCount"]) for p in answer["Datapoints"]] == [(0.0, 1.0)] * 2
 
 
-@pytest.mark.source("issues: the t2 family can't be scaled")
-def test_a_burstable_instance_type_cannot_be_scaled(user: CloudUser) -> None:
-    user.make_config("burst", variant={"InstanceType": "ml.t2.medium"})
-    user.sagemaker.create_endpoint(EndpointName="burst", EndpointConfigName="burst")
-
-    with pytest.raises(ClientError, match=r"ml\.t2\.medium does not support automatic scaling"):
-        register(user, "burst", 1, 2)
-
-
 @pytest.mark.source("AAS scaling activities, not scaled reasons")
 def test_what_was_not_scaled_is_told_when_asked_for(user: CloudUser, endpoint: str) -> None:
     register(user, endpoint, 1, 1)
@@ -391,19 +382,3 @@ def test_targets_are_tagged_and_listed_in_pages(user: CloudUser, endpoint: str) 
         **named(endpoint), PaginationConfig={"PageSize": 2}
     )
     assert [len(page["ScalingPolicies"]) for page in pages] == [2, 1]
-
-
-@pytest.mark.source("AAS quotas: 50 policies and 200 scheduled actions per target")
-def test_a_target_has_so_many_scheduled_actions_and_no_more(user: CloudUser, endpoint: str) -> None:
-    register(user, endpoint, 1, 1)
-
-    def put(number: int) -> None:
-        members = named(endpoint, ScheduledActionName=f"a{number}", Schedule="rate(1 day)")
-        scaling(user).put_scheduled_action(**members, ScalableTargetAction={"MinCapacity": 1})
-
-    for number in range(200):
-        put(number)
-    put(199)
-
-    with pytest.raises(scaling(user).exceptions.LimitExceededException):
-        put(200)
