@@ -23,6 +23,7 @@ RATE_RUNS = 3
 RATE_SECONDS = 4.0
 CONNECTIONS = 8
 HELD_ENDPOINTS = 200
+IDLE_SECONDS = 5.0
 UPDATES = 5
 
 
@@ -120,6 +121,7 @@ def rate_row(side: Side, target: Target) -> Row:
         "runs": [round(rate) for rate in rates],
         "connections": CONNECTIONS,
         "server_core_used": round(median(usages), 2),
+        "requests_per_core_second": round(median(rates) / median(usages)),
     }
 
 
@@ -154,6 +156,12 @@ def held_row(side: Side) -> Row:
         client.ask()
         client.close()
     after = side.rss_mb()
+    used, idle_from = side.cpu_seconds(), time.perf_counter()
+    time.sleep(IDLE_SECONDS)
+    idle_core = (side.cpu_seconds() - used) / (time.perf_counter() - idle_from)
+    client = Client(target_of(side, names[0]))
+    latencies = latencies_ms(client, REQUESTS_PER_ROUND)
+    client.close()
     children = [child.memory_info().rss for child in side.process.children(recursive=True)]
     return {
         "what": f"{count} endpoints held at once",
@@ -163,6 +171,8 @@ def held_row(side: Side) -> Row:
         "server_rss_mb_before": round(before, 1),
         "server_rss_mb_after": round(after, 1),
         "server_kb_per_endpoint": round((after - before) * 1_000 / count, 1),
+        "server_core_used_without_requests": round(idle_core, 2),
+        "latency_ms_p50": round(median(latencies), 4),
         "containers": len(children),
         "container_rss_mb_each": round(sum(children) / 1e6 / len(children), 1) if children else 0,
     }
