@@ -9,6 +9,7 @@ from typing import Any
 
 from rehearsal.cloud.cloud import Cloud
 from rehearsal.cloud.errors import SetupError
+from rehearsal.cloud.fleets.durations import DurationKind
 from rehearsal.cloud.history.history import RECORD, read_history
 from rehearsal.cloud.history.replay import differences, replay
 from rehearsal.cloud.settings import ClockKind, CloudSettings, RuntimeName
@@ -58,6 +59,7 @@ def settings_from_start(start: dict[str, Any], directory: Path) -> CloudSettings
         account_id=start["account_id"],
         maximum_instances=start["maximum_instances"],
         runtime=RuntimeName(start["runtime"]),
+        durations=DurationKind(start["durations"]),
         clock=ClockKind.MANUAL,
         start_time=start["start_time"],
     )

@@ -17,6 +17,7 @@ from rehearsal.cloud.history.command import (
     is_command,
     line_from_command,
 )
+from rehearsal.cloud.history.served import note_instance
 from rehearsal.cloud.http import Request, Response
 
 
@@ -128,10 +129,13 @@ def test_signatures_and_tokens_are_not_kept() -> None:
     assert "X-Amz-Security-Token" not in headers
 
 
-def test_of_an_answer_the_status_the_variant_and_the_id_are_kept() -> None:
+def test_of_an_answer_the_status_the_variant_the_instance_and_the_id_are_kept() -> None:
+    note_instance("i-1")
     response = Response(
         status=424,
         headers=(("x-Amzn-Invoked-Production-Variant", "main"), ("x-amzn-RequestId", "id")),
     )
 
-    assert answered_by(response) == Answered(status=424, variant="main", request_id="id")
+    assert answered_by(response) == Answered(
+        status=424, variant="main", instance="i-1", request_id="id"
+    )
