@@ -141,6 +141,16 @@ def test_provisioned_concurrency_follows_its_utilization(user: CloudUser) -> Non
         stop.set()
         thread.join()
 
+    metrics = user.client("cloudwatch").list_metrics(
+        Namespace="AWS/SageMaker", Dimensions=[{"Name": "EndpointName", "Value": "warm"}]
+    )["Metrics"]
+    sent = {metric["MetricName"] for metric in metrics}
+    assert {
+        "Invocations",
+        "ServerlessConcurrentExecutionsUtilization",
+        "ServerlessProvisionedConcurrencyExecutions",
+    } <= sent
+    assert not {"InvocationsPerInstance", "InvocationModelErrors"} & sent
     (activity,) = scaling.describe_scaling_activities(**named("warm", CONCURRENCY))[
         "ScalingActivities"
     ][:1]

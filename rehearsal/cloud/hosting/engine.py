@@ -271,8 +271,19 @@ class Engine:
         """Return the meter of a lane, made on first use."""
         key = (endpoint_name, variant_name, config_name)
         if key not in self._meters:
-            self._meters[key] = Meter(endpoint_name, variant_name, config_name)
+            self._meters[key] = Meter(
+                *key, is_serverless=self._is_serverless(endpoint_name, config_name)
+            )
         return self._meters[key]
+
+    def _is_serverless(self, endpoint_name: str, config_name: str) -> bool:
+        endpoint = self.endpoints.get(endpoint_name)
+        fleets = (endpoint.live, endpoint.pending) if endpoint is not None else ()
+        return any(
+            fleet.kind == "serverless"
+            for fleet in fleets
+            if fleet is not None and fleet.config_name == config_name
+        )
 
     def _publish(self) -> None:
         self.serverless.follow(self.endpoints)

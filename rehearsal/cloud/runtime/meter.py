@@ -70,10 +70,22 @@ class Window:
         }
 
 
+# Source: DG serverless-endpoints-monitoring, whose list is exhaustive.
+UNPUBLISHED_SERVERLESS = frozenset({"InvocationsPerInstance", "InvocationModelErrors"})
+
+
 class Meter:
     """One lane's measurements; `add` is the only call on the request's way."""
 
-    def __init__(self, endpoint_name: str, variant_name: str, config_name: str) -> None:
+    def __init__(
+        self,
+        endpoint_name: str,
+        variant_name: str,
+        config_name: str,
+        *,
+        is_serverless: bool = False,
+    ) -> None:
+        self._unpublished = UNPUBLISHED_SERVERLESS if is_serverless else frozenset[str]()
         self.endpoint_name = endpoint_name
         self.variant_name = variant_name
         self.config_name = config_name
@@ -98,6 +110,8 @@ class Meter:
     ) -> None:
         short = {"EndpointName": self.endpoint_name, "VariantName": self.variant_name, **more}
         for name, bucket in buckets.items():
+            if name in self._unpublished:
+                continue
             for dimensions in (short, {**short, "EndpointConfigName": self.config_name}):
                 store.put_bucket(series_key(NAMESPACE, name, dimensions), start, bucket)
 
