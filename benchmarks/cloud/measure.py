@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,7 +13,15 @@ from typing import Any
 import psutil
 
 from benchmarks.cloud.client import Client, Target, latencies_ms
-from benchmarks.cloud.servers import IMAGE_URI, REPOSITORY, ROLE_ARN, Side, wait_for
+from benchmarks.cloud.servers import (
+    IMAGE_URI,
+    REPOSITORY,
+    ROLE_ARN,
+    Side,
+    own_cores,
+    set_cores,
+    wait_for,
+)
 
 Row = dict[str, Any]
 ROUNDS = 10
@@ -104,7 +111,7 @@ def latency_rows(targets: dict[str, Target]) -> list[Row]:
 
 def rate_row(side: Side, target: Target) -> Row:
     """Return the rate of answers with the server on one core and the client on the others."""
-    cores = sorted(os.sched_getaffinity(0))
+    cores = own_cores()
     rates, usages = [], []
     side.pin(cores[:1])
     try:
@@ -120,6 +127,7 @@ def rate_row(side: Side, target: Target) -> Row:
         "median": round(median(rates)),
         "runs": [round(rate) for rate in rates],
         "connections": CONNECTIONS,
+        "pinned": bool(cores),
         "server_core_used": round(median(usages), 2),
         "requests_per_core_second": round(median(rates) / median(usages)),
     }
@@ -137,7 +145,7 @@ def _rate(target: Target, cores: Sequence[int]) -> float:
         capture_output=True,
         check=True,
         text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        preexec_fn=lambda: set_cores(0, cores),
     )
     return float(json.loads(done.stdout)["requests_per_second"])
 

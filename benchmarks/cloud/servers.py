@@ -71,7 +71,18 @@ class Side:
     def pin(self, cores: Sequence[int]) -> None:
         """Keep every thread of the server process on these cores; its children stay free."""
         for thread in self.process.threads():
-            os.sched_setaffinity(thread.id, cores)
+            set_cores(thread.id, cores)
+
+
+def own_cores() -> list[int]:
+    """Return the cores this process may use; empty where the system can't bind to cores."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def set_cores(thread_id: int, cores: Sequence[int]) -> None:
+    """Bind a thread to cores; nothing where the system can't."""
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(thread_id, cores)
 
 
 @contextlib.contextmanager

@@ -251,6 +251,21 @@ def test_prefix_aware_routing_keeps_a_prompts_beginning_on_one_instance(
     assert len(others) == 2
 
 
+@pytest.mark.assumed("what an endpoint that doesn't serve yet answers: as if it weren't there")
+def test_an_endpoint_that_is_being_created_is_not_found(user: CloudUser) -> None:
+    user.sagemaker.create_endpoint(EndpointName="early", EndpointConfigName="plain")
+
+    answer = refusal(user, "early", "echo")
+    seen = user.describe("early")["EndpointStatus"]
+    settled = user.wait("early")["EndpointStatus"]
+    served = invoke(user, "early", "append")
+
+    assert (seen, settled) == ("Creating", "InService")
+    assert answer["Error"]["Code"] == "ValidationError"
+    assert answer["Error"]["Message"] == "Endpoint early of account 123456789012 not found."
+    assert served["Body"].startswith(b"x|plain")
+
+
 @pytest.mark.source("field reports: unknown endpoint; case must match on InvokeEndpoint")
 def test_an_endpoint_is_found_by_its_exact_name(user: CloudUser) -> None:
     with pytest.raises(ClientError) as caught:
