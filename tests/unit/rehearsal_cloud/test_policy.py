@@ -153,6 +153,16 @@ def test_a_condition_that_fails_takes_the_statement_away() -> None:
             },
             False,
         ),
+        (
+            {
+                "Principal": {"Service": "sagemaker.amazonaws.com"},
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": ACCOUNT},
+                    "ArnLike": {"aws:SourceArn": f"arn:aws:sagemaker:*:{ACCOUNT}:*"},
+                },
+            },
+            True,
+        ),
     ],
 )
 def test_a_trust_policy_must_let_the_service_assume_the_role(
