@@ -165,7 +165,7 @@ class Series:
 
 
 class MetricStore:
-    """Every series the cloud knows; of too many the one that came first goes."""
+    """Every series the cloud knows; of too many the one that was silent longest goes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -212,9 +212,10 @@ class MetricStore:
             return merged
 
     def keys(self) -> list[SeriesKey]:
-        """Return every series, for ListMetrics."""
+        """Return every series in the order of their names, for ListMetrics."""
         with self._lock:
-            return list(self._series)
+            found = list(self._series)
+        return sorted(found, key=lambda key: (key.namespace, key.name, key.dimensions))
 
     def newest(self, key: SeriesKey) -> float:
         """Return the time of a series' newest datum, 0 without any."""
@@ -228,6 +229,8 @@ class MetricStore:
             if len(self._series) >= MAXIMUM_SERIES:
                 self._series.popitem(last=False)
             series = self._series[key] = Series()
+        else:
+            self._series.move_to_end(key)
         return series.buckets_at(timestamp, is_high_resolution=is_high_resolution)
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rehearsal.cloud.cloudwatch.metrics import (
     MAXIMUM_MINUTES,
+    MAXIMUM_SERIES,
     MAXIMUM_VALUES,
     Bucket,
     MetricStore,
@@ -61,6 +62,41 @@ def test_the_oldest_minutes_are_dropped_beyond_the_bound() -> None:
 
     assert store.period(KEY, 0, 5 * 60) is None
     assert store.period(KEY, 5 * 60, 60) is not None
+
+
+def test_old_minutes_become_hours() -> None:
+    store = MetricStore()
+    for minute in range(MAXIMUM_MINUTES + 60):
+        store.put(KEY, minute * 60, 1.0)
+
+    hour = store.period(KEY, 0, 3_600)
+
+    assert hour is not None
+    assert hour.sample_count == 60
+
+
+def test_seconds_are_kept_for_three_hours() -> None:
+    store = MetricStore()
+    for second in (0, 5, 3 * 3_600 + 1):
+        store.put(KEY, second, 1.0, is_high_resolution=True)
+
+    assert store.period(KEY, 0, 1) is None
+    assert store.period(KEY, 0, 10) is not None
+    assert store.period(KEY, 0, 60) is not None
+
+
+def test_of_too_many_series_the_one_silent_longest_goes() -> None:
+    store = MetricStore()
+    for number in range(MAXIMUM_SERIES):
+        store.put(series_key("N", f"m{number}", {}), 0, 1.0)
+
+    store.put(series_key("N", "m0", {}), 60, 1.0)
+    store.put(series_key("N", "new", {}), 60, 1.0)
+
+    names = {key.name for key in store.keys()}  # noqa: SIM118 - a method of ours, no mapping
+    assert len(names) == MAXIMUM_SERIES
+    assert {"m0", "new"} <= names
+    assert "m1" not in names
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 100))
