@@ -197,6 +197,7 @@ class Launcher:
         plan = prepared.plan
         if plan.model_prefix is None or prepared.models_directory is None:
             return None
+        role: str = (instance.spec.model or {}).get("ExecutionRoleArn", "")
         return MultiModel(
             api=ModelApi(pool),
             prefix_url=plan.model_prefix,
@@ -204,6 +205,7 @@ class Launcher:
             directory=prepared.models_directory,
             path_of=running.path_of,
             note=lambda text: self.note(instance, plan.hostname, text),
+            may_download=lambda url: self.preparer.access.may_download(role, url),
             caches_models=plan.caches_models,
             download_wall_seconds=prepared.download_wall_seconds,
         )

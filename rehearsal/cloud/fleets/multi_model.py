@@ -129,6 +129,7 @@ class MultiModel:
         prefix_url: the container's ModelDataUrl; a target model's key is this plus its name
         directory: where this instance's models lie
         path_of: how the container names a path of this machine
+        may_download: whether the model's role may read the object at a URL
         caches_models: False unloads each model once nobody uses it
         download_wall_seconds: how long one model's download may take
     """
@@ -142,6 +143,7 @@ class MultiModel:
         directory: Path,
         path_of: Callable[[Path], str],
         note: Callable[[str], None],
+        may_download: Callable[[str], bool] = lambda url: True,
         caches_models: bool = True,
         download_wall_seconds: float = float("inf"),
     ) -> None:
@@ -151,6 +153,7 @@ class MultiModel:
         self._directory = directory
         self._path_of = path_of
         self._tell = note
+        self._may_download = may_download
         self._caches_models = caches_models
         self._download_wall_seconds = download_wall_seconds
         self._lock = threading.Lock()
@@ -296,6 +299,9 @@ class MultiModel:
         began = time.perf_counter()
         url = self._prefix_url + model.target
         deadline = time.monotonic() + self._download_wall_seconds
+        if not self._may_download(url):
+            self._tell(f"model data: the role may not read {url}")
+            raise TargetModelMissing(*bucket_and_key(url))
         try:
             found = self._artifacts.directory_of(ModelData(url=url), deadline=deadline)
         except ArtifactError as err:

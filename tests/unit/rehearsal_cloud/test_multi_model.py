@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ class Container(ModelApi):
         return False
 
 
-def models(container: Container, shelf: Shelf, directory: Path) -> MultiModel:
+def models(container: Container, shelf: Shelf, directory: Path, **more: Any) -> MultiModel:
     return MultiModel(
         api=container,
         prefix_url="s3://b/m/",
@@ -65,6 +66,7 @@ def models(container: Container, shelf: Shelf, directory: Path) -> MultiModel:
         directory=directory / "instance",
         path_of=str,
         note=lambda text: None,
+        **more,
     )
 
 
@@ -160,6 +162,16 @@ def test_a_missing_model_names_bucket_and_key_and_may_come_later(tmp_path: Path)
     shelf.objects["m/a"] = gzip_tar({"name": b"a"})
 
     assert not use(found, "a")
+
+
+def test_a_model_the_role_may_not_read_is_as_good_as_missing(tmp_path: Path) -> None:
+    shelf = Shelf("a")
+    found = models(Container(), shelf, tmp_path, may_download=lambda url: url != "s3://b/m/a")
+
+    with pytest.raises(TargetModelMissing, match="has permissions to download the object"):
+        found.invoke_path("a", timeout_seconds=10)
+
+    assert shelf.reads == []
 
 
 def test_a_model_the_container_lost_is_loaded_again(tmp_path: Path) -> None:
