@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import boto3
@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.provider.entry import ProviderError
+from rehearsal.provider.tagging import Tagging
 
 FIRST_POLL_SECONDS = 0.1
 LONGEST_POLL_SECONDS = 0.3
@@ -129,12 +130,14 @@ class Aws:
 
     Args:
         region: region the provider is configured for
+        tagging: what the provider is configured to do about tags
         is_cancelled: asked between polls
     """
 
     clients: Clients
     clock: CloudClock | Clock
     region: str
+    tagging: Tagging = field(default_factory=Tagging)
     is_cancelled: Callable[[], bool] = lambda: False
 
     @property

@@ -9,13 +9,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.provider.autoname import AutonamingDisabledError, ProposedName, physical_name
 from rehearsal.provider.entry import ProviderError, ResourceType, Rule
 from rehearsal.provider.enumeration import shape_choices
 from rehearsal.provider.schema import Kind, Property, Schema
+from rehearsal.provider.tagging import Tagging
 from rehearsal.provider.value import DEFAULTS_KEY, UNKNOWN, Asset, Values, contains_unknown
 
 Inputs = Mapping[str, Property]
@@ -38,7 +39,7 @@ class CheckRequest:
     olds: Values
     seed: bytes = b""
     proposed: ProposedName | None = None
-    default_tags: Mapping[str, str] | None = None
+    tagging: Tagging = field(default_factory=Tagging)
     region: str | None = None
 
 
@@ -54,7 +55,8 @@ def check(entry: ResourceType, schema: Schema, request: CheckRequest) -> Checked
     """Validate and complete the inputs of one resource."""
     found: list[Failure] = []
     news = _coerce_members(schema.inputs, request.news, "", found)
-    news = _with_default_tags(entry, news, request.default_tags)
+    if entry.taggable:
+        news = {**news, "tagsAll": request.tagging.all_tags(news.get("tags"))}
     inputs, failures = _with_name(entry, _with_defaults(entry, schema.inputs, news), request)
     found += failures
     found += _missing(schema.inputs, inputs, "")
@@ -134,16 +136,6 @@ def _coerce_scalar(wanted: Kind, value: Any, path: str, found: list[Failure]) ->
     reason = f"expected type {wanted.value!r}, got {type(value).__name__} {value!r}"
     found.append(Failure(property=path, reason=reason))
     return value
-
-
-def _with_default_tags(
-    entry: ResourceType, news: Values, default_tags: Mapping[str, str] | None
-) -> Values:
-    """The provider's default tags, merged under the resource's own, as pulumi-aws does in Check."""
-    if not entry.taggable or not default_tags:
-        return news
-    own = news.get("tags", {})
-    return news if own is UNKNOWN else {**news, "tags": {**default_tags, **own}}
 
 
 def _with_defaults(entry: ResourceType, members: Inputs, news: Values) -> Values:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from rehearsal.provider.check import Failure
 from rehearsal.provider.registry import Package
 from rehearsal.provider.schema import read_schema
+from rehearsal.provider.tagging import Tagging
 from rehearsal.provider.value import UNKNOWN, Values
 
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -30,12 +31,12 @@ class Configuration:
 
     Args:
         region: None when nothing says which
-        default_tags: merged under every taggable resource's own
+        tagging: default and ignored tags
         account_ids: the only accounts allowed; empty for any
     """
 
     region: str | None = None
-    default_tags: Mapping[str, str] = field(default_factory=dict)
+    tagging: Tagging = field(default_factory=Tagging)
     account_ids: tuple[str, ...] = ()
 
 
@@ -91,10 +92,20 @@ def configuration_from(
     for variable in REGION_VARIABLES:
         if not region:
             region = environment.get(variable)
-    tags = decoded(inputs.get("defaultTags"))
+    defaults = _group(inputs, "defaultTags")
+    ignored = _group(inputs, "ignoreTags")
     accounts = decoded(inputs.get("allowedAccountIds"))
     return Configuration(
         region=region if isinstance(region, str) and region else None,
-        default_tags=tags.get("tags", {}) if isinstance(tags, dict) else {},
+        tagging=Tagging(
+            defaults=defaults.get("tags", {}),
+            ignored_keys=tuple(ignored.get("keys", ())),
+            ignored_prefixes=tuple(ignored.get("keyPrefixes", ())),
+        ),
         account_ids=tuple(accounts) if isinstance(accounts, list) else (),
     )
+
+
+def _group(inputs: Values, name: str) -> dict[str, Any]:
+    found = decoded(inputs.get(name))
+    return found if isinstance(found, dict) else {}

@@ -29,6 +29,9 @@ from rehearsal.provider.value import (
 Found = tuple[str, "DiffKind", Any]
 
 
+TAGS = frozenset({"tags", "tagsAll"})
+
+
 class DiffKind(IntEnum):
     """pulumirpc.PropertyDiff.Kind."""
 
@@ -130,7 +133,10 @@ def _changes(
     wanted = without_defaults(news)
     for name in sorted(set(wanted) | set(old_inputs)):
         is_ = old_outputs.get(name, old_inputs.get(name))
-        if name in wanted:
+        if name in TAGS and name in wanted:
+            # Tags that somebody else added are drift; the service itself adds none that count.
+            yield from _compare(entry, name, is_, wanted[name])
+        elif name in wanted:
             is_ = shaped_like((old_inputs.get(name), wanted[name]), is_)
             yield from _compare(entry, name, is_, wanted[name])
         elif name not in entry.computed and not is_zero(is_):

@@ -166,7 +166,7 @@ class ResourceType:
     def is_replacing(self, path: str) -> bool:
         """True when a change at this index-free path replaces the resource."""
         if "*" in self.replaces:
-            return path.split(".")[0] not in self.updates
+            return path.split(".")[0] not in self.updates | {"tagsAll"}
         return any(path == item or path.startswith(item + ".") for item in self.replaces)
 
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rehearsal.provider.aws import Aws
-from rehearsal.provider.diff import Difference, diff, shaped_like
+from rehearsal.provider.diff import TAGS, Difference, diff, shaped_like
 from rehearsal.provider.entry import Change, Created, ProviderError, ResourceType, Unfinished
 from rehearsal.provider.schema import Schema, read_schema
+from rehearsal.provider.tagging import as_told
 from rehearsal.provider.value import DEFAULTS_KEY, UNKNOWN, Values, is_zero, without_defaults
 
 
@@ -47,11 +48,11 @@ def create(entry: ResourceType, aws: Aws, inputs: Values) -> Found:
     """
     values = without_defaults(inputs)
     try:
-        answer = entry.operations.create(aws, values)
+        answer = entry.operations.create(aws, as_told(values))
     except Unfinished as err:
         raise PartialError(err.identifier, _outputs(entry, aws, values, {}), str(err)) from err
     made = answer if isinstance(answer, Created) else Created(identifier=answer, learned={})
-    known = {**values, **made.learned}
+    known = {**as_told(values), **made.learned}
     try:
         read = entry.operations.read(aws, made.identifier, known)
     except ProviderError as err:
@@ -60,7 +61,7 @@ def create(entry: ResourceType, aws: Aws, inputs: Values) -> Found:
     if read is None:
         reason = f"reading {entry.title} ({made.identifier}): it is gone right after its creation"
         raise PartialError(made.identifier, _outputs(entry, aws, values, made.learned), reason)
-    outputs = _outputs(entry, aws, values, read)
+    outputs = _outputs(entry, aws, values, _split_tags(entry, aws, read, values))
     return Found(identifier=made.identifier, outputs=outputs, inputs=inputs)
 
 
@@ -73,6 +74,12 @@ def _outputs(entry: ResourceType, aws: Aws, values: Values, read: Mapping[str, o
     if entry.taggable:
         merged.setdefault("tagsAll", merged.get("tags", {}))
     return {name: value for name, value in merged.items() if value is not None}
+
+
+def _split_tags(entry: ResourceType, aws: Aws, found: Values, inputs: Values) -> Values:
+    own = inputs.get("tags")
+    known = own if isinstance(own, dict) else {}
+    return aws.tagging.split(found, known) if entry.taggable else found
 
 
 def preview_create(entry: ResourceType, aws: Aws, inputs: Values) -> Values:
@@ -91,9 +98,10 @@ def read(entry: ResourceType, aws: Aws, identifier: str, state: Values, inputs: 
         state: outputs of last time, none at an import
         inputs: inputs of last time, none at an import
     """
-    found = entry.operations.read(aws, identifier, without_defaults(state))
+    found = entry.operations.read(aws, identifier, as_told(without_defaults(state)))
     if found is None:
         return Found(identifier="", outputs={}, inputs={})
+    found = _split_tags(entry, aws, found, inputs)
     if not inputs and not state:
         outputs = _outputs(entry, aws, {}, found)
         schema = read_schema(entry.schema)
@@ -128,7 +136,8 @@ def refreshed_inputs(entry: ResourceType, inputs: Values, outputs: Values) -> Va
         if name not in drifted:
             refreshed[name] = value
         elif name in outputs:
-            refreshed[name] = shaped_like([value], outputs[name])
+            found = outputs[name]
+            refreshed[name] = found if name in TAGS else shaped_like([value], found)
     return refreshed
 
 
@@ -157,14 +166,16 @@ def update(entry: ResourceType, aws: Aws, wanted: Update) -> Values:
     }
     change = Change(
         identifier=wanted.identifier,
-        old=wanted.state,
-        new=values,
-        properties=difference.properties,
+        old=as_told(wanted.state),
+        new=as_told(values),
+        properties=frozenset(
+            "tags" if name == "tagsAll" else name for name in difference.properties
+        ),
     )
     state = {**wanted.state, **values} if entry.echoes_inputs else wanted.state
     try:
         learned = entry.operations.update(aws, change)
-        known = {**_state_only(entry, wanted.state), **values, **(learned or {})}
+        known = {**_state_only(entry, wanted.state), **as_told(values), **(learned or {})}
         found = entry.operations.read(aws, wanted.identifier, known)
     except ProviderError as err:
         raise PartialError(wanted.identifier, state, str(err)) from err
@@ -172,7 +183,7 @@ def update(entry: ResourceType, aws: Aws, wanted: Update) -> Values:
         raise PartialError(
             wanted.identifier, state, f"reading {entry.title} ({wanted.identifier}): it is gone"
         )
-    return _outputs(entry, aws, values, found)
+    return _outputs(entry, aws, values, _split_tags(entry, aws, found, values))
 
 
 def _state_only(entry: ResourceType, state: Values) -> Values:
@@ -202,7 +213,7 @@ def preview_update(entry: ResourceType, aws: Aws, wanted: Update) -> Values:
     difference = _difference(entry, wanted)
     values = without_defaults(wanted.news)
     outputs = {**wanted.state, **_outputs(entry, aws, values, {})}
-    if difference.properties - {"tags"}:
+    if difference.properties - TAGS:
         for name in entry.recomputed:
             outputs[name] = UNKNOWN
     return outputs

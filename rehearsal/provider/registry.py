@@ -68,6 +68,7 @@ AWS = Package(
             "allowedAccountIds",
             "defaultTags",
             "endpoints",
+            "ignoreTags",
             "maxRetries",
             "region",
             "s3UsePathStyle",

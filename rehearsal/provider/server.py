@@ -129,7 +129,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 olds=values_from_struct(request.olds),
                 seed=request.randomSeed,
                 proposed=_proposed_name(request),
-                default_tags=configuration.default_tags,
+                tagging=configuration.tagging,
                 region=configuration.region,
             )
             checked = check(entry, read_schema(entry.schema), wanted)
@@ -254,7 +254,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """The way to the cloud for one call, which the same connection's Cancel stops."""
         cancelled = threading.Event()
         peer = context.peer()
-        region = self._configuration(context).region
+        configuration = self._configuration(context)
+        region = configuration.region
         if region is None and "region" in self._package.configurable:
             raise ProviderError(
                 "missing region: give aws:region, or AWS_REGION in the provider's environment"
@@ -266,6 +267,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 clients=self._clients,
                 clock=self._clock,
                 region="" if region is None else region,
+                tagging=configuration.tagging,
                 is_cancelled=cancelled.is_set,
             )
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import grpc
 import pytest
 from google.protobuf import empty_pb2
@@ -87,7 +88,49 @@ def test_another_region_replaces_the_provider(client: Client) -> None:
 def test_default_tags_reach_every_taggable_resource(client: Client) -> None:
     client.configure(defaultTags='{"tags": {"team": "ml"}}')
 
-    assert client.check(BUCKET, "b", {})["tags"] == {"team": "ml"}
+    assert client.check(BUCKET, "b", {})["tagsAll"] == {"team": "ml"}
+
+
+def test_default_and_ignored_tags_are_told_apart_from_a_resources_own(
+    client: Client, cloud: CountingCloud
+) -> None:
+    token, inputs = "aws:sns/topic:Topic", {"name": "tagged", "tags": {"own": "1"}}
+    client.configure(defaultTags='{"tags": {"team": "ml"}}', ignoreTags='{"keyPrefixes": ["sys:"]}')
+    made = client.create(token, "t", inputs)
+    sns = boto3.client("sns", endpoint_url=cloud.url)
+    there = sns.list_tags_for_resource(ResourceArn=made.identifier)["Tags"]
+    sns.tag_resource(ResourceArn=made.identifier, Tags=[{"Key": "sys:a", "Value": "1"}])
+
+    undrifted = client.refresh(made)
+    sns.tag_resource(ResourceArn=made.identifier, Tags=[{"Key": "theirs", "Value": "1"}])
+    drifted = client.refresh(made)
+    assert drifted is not None
+    mended = client.update(drifted, inputs)
+
+    assert {tag["Key"]: tag["Value"] for tag in there} == {"own": "1", "team": "ml"}
+    assert made.outputs["tags"] == {"own": "1"}
+    assert made.outputs["tagsAll"] == {"own": "1", "team": "ml"}
+    assert undrifted == made
+    assert drifted.outputs["tags"] == {"own": "1", "theirs": "1"}
+    left = sns.list_tags_for_resource(ResourceArn=made.identifier)["Tags"]
+    assert {tag["Key"] for tag in left} == {"own", "team", "sys:a"}
+    client.delete(mended)
+
+
+def test_a_new_default_tag_is_an_update_of_every_resource(client: Client) -> None:
+    token, inputs = "aws:sns/topic:Topic", {"name": "later", "tags": {"own": "1"}}
+    client.configure()
+    made = client.create(token, "t", inputs)
+    client.configure(defaultTags='{"tags": {"team": "ml"}}')
+
+    answer = client.diff(made, client.check(token, "t", inputs, made.inputs))
+    changed = client.update(made, inputs)
+
+    assert set(answer.detailedDiff) == {"tagsAll.team"}
+    assert list(answer.replaces) == []
+    assert changed.outputs["tags"] == {"own": "1"}
+    assert changed.outputs["tagsAll"] == {"own": "1", "team": "ml"}
+    client.delete(changed)
 
 
 def test_each_connection_has_its_own_configuration(cloud: CountingCloud) -> None:
@@ -96,8 +139,8 @@ def test_each_connection_has_its_own_configuration(cloud: CountingCloud) -> None
     one.configure(defaultTags='{"tags": {"team": "one"}}')
     other.configure(defaultTags='{"tags": {"team": "other"}}')
 
-    assert one.check(BUCKET, "b", {})["tags"] == {"team": "one"}
-    assert other.check(BUCKET, "b", {})["tags"] == {"team": "other"}
+    assert one.check(BUCKET, "b", {})["tagsAll"] == {"team": "one"}
+    assert other.check(BUCKET, "b", {})["tagsAll"] == {"team": "other"}
     one.close()
     other.close()
     server.stop(None).wait()
@@ -188,7 +231,7 @@ def test_ignored_changes_are_neither_a_difference_nor_made(client: Client) -> No
         drifted, client.check(held.token, "t", news, held.inputs), ("displayName",)
     )
 
-    assert list(answer.diffs) == ["tags"]
+    assert list(answer.diffs) == ["tags", "tagsAll"]
     client.delete(held)
 
 

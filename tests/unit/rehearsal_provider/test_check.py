@@ -11,6 +11,7 @@ from rehearsal.provider.autoname import AutonamingMode, ProposedName
 from rehearsal.provider.check import Checked, CheckRequest, check
 from rehearsal.provider.registry import AWS
 from rehearsal.provider.schema import read_schema
+from rehearsal.provider.tagging import Tagging
 from rehearsal.provider.value import UNKNOWN, Values
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -105,7 +106,12 @@ def test_a_value_of_the_wrong_type_is_refused() -> None:
 def test_defaults_are_filled_in_and_listed() -> None:
     inputs = checked(BUCKET, {"bucket": "wine"}).inputs
 
-    assert inputs == {"bucket": "wine", "forceDestroy": False, "__defaults": ["forceDestroy"]}
+    assert inputs == {
+        "bucket": "wine",
+        "forceDestroy": False,
+        "tagsAll": {},
+        "__defaults": ["forceDestroy"],
+    }
 
 
 def test_a_default_inside_a_block_needs_the_block() -> None:
@@ -164,18 +170,21 @@ def test_disabled_autonaming_is_a_failure_of_the_name() -> None:
     assert set(reasons(BUCKET, {}, proposed=proposed)) == {"bucket"}
 
 
-def test_default_tags_lie_under_the_resources_own() -> None:
-    inputs = checked(
-        BUCKET, {"tags": {"a": "own"}}, default_tags={"a": "default", "b": "default"}
-    ).inputs
+@pytest.mark.source("pulumi-aws provider/tags.go, applyTags")
+def test_default_tags_lie_under_the_resources_own_beside_them() -> None:
+    tagging = Tagging(defaults={"a": "default", "b": "default"})
 
-    assert inputs["tags"] == {"a": "own", "b": "default"}
+    inputs = checked(BUCKET, {"tags": {"a": "own"}}, tagging=tagging).inputs
+
+    assert inputs["tags"] == {"a": "own"}
+    assert inputs["tagsAll"] == {"a": "own", "b": "default"}
 
 
 def test_default_tags_pass_by_what_has_no_tags() -> None:
     token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+    tagging = Tagging(defaults={"a": "b"})
 
-    assert "tags" not in checked(token, {"bucket": "b"}, default_tags={"a": "b"}).inputs
+    assert "tagsAll" not in checked(token, {"bucket": "b"}, tagging=tagging).inputs
 
 
 @pytest.mark.parametrize(

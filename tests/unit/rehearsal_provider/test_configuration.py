@@ -16,7 +16,7 @@ def test_structured_settings_come_as_json_text() -> None:
     )
 
     assert found.region == "eu-west-1"
-    assert found.default_tags == {"team": "ml"}
+    assert found.tagging.defaults == {"team": "ml"}
 
 
 def test_the_region_falls_back_to_the_environment() -> None:
