@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BufferedReader
-from typing import cast
+
+from rehearsal.cloud.runtime.exchange import (
+    Connection,
+    Head,
+    NothingAnswered,
+    exchange_heads,
+    read_body,
+)
 
 # A request with this header sends its body in one chunk and doesn't tell its length.
 CHUNKED = ("Transfer-Encoding", "chunked")
 MAXIMUM_IDLE_CONNECTIONS = 64
-CONNECT_WALL_SECONDS = 2.0
 # The largest piece of a streamed body handed on at once.
 PIECE_BYTES = 64 * 1024
 
@@ -47,13 +51,13 @@ class StreamedAnswer:
     """An answer whose body is read as it arrives; close it, read to its end or not."""
 
     def __init__(
-        self, pool: ConnectionPool, connection: _Connection, head: _Head, *, deadline: float
+        self, pool: ConnectionPool, connection: Connection, head: Head, *, deadline: float
     ) -> None:
         self.status = head.status
         self.headers = head.headers
         self._head = head
         self._pool = pool
-        self._connection: _Connection | None = connection
+        self._connection: Connection | None = connection
         self._deadline = deadline
 
     def parts(self) -> Iterator[bytes]:
@@ -81,7 +85,7 @@ class StreamedAnswer:
         if connection is not None:
             connection.close()
 
-    def _pieces(self, connection: _Connection) -> Iterator[bytes]:
+    def _pieces(self, connection: Connection) -> Iterator[bytes]:
         head = self._head
         if head.is_chunked:
             while size := int(self._line(connection).split(b";")[0], 16):
@@ -95,7 +99,7 @@ class StreamedAnswer:
             while piece := self._some(connection, PIECE_BYTES):
                 yield piece
 
-    def _exactly(self, connection: _Connection, size: int) -> Iterator[bytes]:
+    def _exactly(self, connection: Connection, size: int) -> Iterator[bytes]:
         while size > 0:
             piece = self._some(connection, min(size, PIECE_BYTES))
             if not piece:
@@ -103,39 +107,13 @@ class StreamedAnswer:
             size -= len(piece)
             yield piece
 
-    def _some(self, connection: _Connection, size: int) -> bytes:
+    def _some(self, connection: Connection, size: int) -> bytes:
         connection.wait_until(self._deadline)
         return connection.reader.read1(size)
 
-    def _line(self, connection: _Connection) -> bytes:
+    def _line(self, connection: Connection) -> bytes:
         connection.wait_until(self._deadline)
         return connection.reader.readline(65_536)
-
-
-class _Connection:
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=CONNECT_WALL_SECONDS)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.reader = cast(BufferedReader, self.socket.makefile("rb", 65_536))
-        self.used = False
-        self._timeout_seconds = CONNECT_WALL_SECONDS
-
-    def wait_at_most(self, seconds: float) -> None:
-        """Bound every later read and write; the system is asked only when it changes."""
-        if seconds != self._timeout_seconds:
-            self._timeout_seconds = seconds
-            self.socket.settimeout(seconds)
-
-    def wait_until(self, deadline: float) -> None:
-        """Bound the next read by a time of the monotonic clock."""
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the deadline has passed")
-        self.wait_at_most(left)
-
-    def close(self) -> None:
-        self.reader.close()
-        self.socket.close()
 
 
 class ConnectionPool:
@@ -144,7 +122,7 @@ class ConnectionPool:
     def __init__(self, port: int) -> None:
         self.port = port
         self._lock = threading.Lock()
-        self._idle: list[_Connection] = []
+        self._idle: list[Connection] = []
         self._closed = False
 
     def request(
@@ -168,7 +146,7 @@ class ConnectionPool:
         message = self._message(method, path, headers, body)
         connection, head = self._begin(message, timeout_seconds)
         try:
-            answer_body = _read_body(connection.reader, head, method)
+            answer_body = read_body(connection.reader, head, method)
         except TimeoutError as err:
             connection.close()
             raise InstanceTimeout(f"no whole answer in {timeout_seconds:g} seconds") from err
@@ -205,7 +183,7 @@ class ConnectionPool:
         connection, head = self._begin(message, timeout_seconds)
         return StreamedAnswer(self, connection, head, deadline=deadline)
 
-    def give_back(self, connection: _Connection) -> None:
+    def give_back(self, connection: Connection) -> None:
         """Keep a connection whose answer was read to its end."""
         connection.used = True
         with self._lock:
@@ -221,12 +199,12 @@ class ConnectionPool:
         for connection in idle:
             connection.close()
 
-    def _take(self) -> _Connection:
+    def _take(self) -> Connection:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
         try:
-            return _Connection(self.port)
+            return Connection(self.port)
         except OSError as err:
             raise InstanceUnreachable(f"port {self.port} refuses connections: {err}") from err
 
@@ -242,105 +220,20 @@ class ConnectionPool:
             lines.append(f"Content-Length: {len(body)}\r\n\r\n")
         return "\r\n".join(lines).encode("latin-1") + body
 
-    def _begin(self, message: bytes, timeout_seconds: float) -> tuple[_Connection, _Head]:
+    def _begin(self, message: bytes, timeout_seconds: float) -> tuple[Connection, Head]:
         """Send a request and read the head of its answer, on a kept connection or a new one."""
         while True:
             connection = self._take()
             try:
                 connection.wait_at_most(timeout_seconds)
-                return connection, _exchange_heads(connection, message)
+                return connection, exchange_heads(connection, message)
             except TimeoutError as err:
                 connection.close()
                 raise InstanceTimeout(f"no answer in {timeout_seconds:g} seconds") from err
-            except _NothingAnswered as err:
+            except NothingAnswered as err:
                 connection.close()
                 if not connection.used:
                     raise InstanceUnreachable(str(err)) from err
             except (OSError, ValueError, IndexError) as err:
                 connection.close()
                 raise InstanceUnreachable(f"connection broke: {err}") from err
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Head:
-    status: int
-    headers: dict[str, str]
-    is_http_1_1: bool
-
-    @property
-    def is_chunked(self) -> bool:
-        return self.headers.get("transfer-encoding", "").lower() == "chunked"
-
-    @property
-    def length(self) -> int | None:
-        if self.status in (204, 304):
-            return 0
-        length = self.headers.get("content-length")
-        return None if length is None else int(length)
-
-    @property
-    def keeps_open(self) -> bool:
-        if not self.is_http_1_1 or self.headers.get("connection", "").lower() == "close":
-            return False
-        return self.is_chunked or self.length is not None
-
-
-def _exchange_heads(connection: _Connection, message: bytes) -> _Head:
-    reader = connection.reader
-    try:
-        connection.socket.sendall(message)
-        first = reader.readline(65_536)
-    except TimeoutError:
-        raise
-    except OSError as err:
-        raise _NothingAnswered(str(err)) from err
-    if not first:
-        raise _NothingAnswered("the server closed the connection without an answer")
-    status = int(first.split(None, 2)[1])
-    headers = _read_headers(reader)
-    while 100 <= status < 200:
-        first = reader.readline(65_536)
-        status = int(first.split(None, 2)[1])
-        headers = _read_headers(reader)
-    return _Head(status=status, headers=headers, is_http_1_1=b"/1.1" in first)
-
-
-class _NothingAnswered(Exception):
-    """The connection ended before the first byte of an answer."""
-
-
-def _read_headers(reader: BufferedReader) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    while (line := reader.readline(65_536)) not in (b"\r\n", b"\n"):
-        if not line:
-            raise ValueError("the answer ended within its headers")
-        name, _, value = line.decode("latin-1").partition(":")
-        headers[name.strip().lower()] = value.strip()
-    return headers
-
-
-def _read_body(reader: BufferedReader, head: _Head, method: str) -> bytes:
-    if method == "HEAD":
-        return b""
-    if head.is_chunked:
-        return _read_chunks(reader)
-    length = head.length
-    if length is None:
-        return reader.read()
-    body = reader.read(length)
-    if len(body) != length:
-        raise ValueError(f"the answer ended after {len(body)} of {length} bytes")
-    return body
-
-
-def _read_chunks(reader: BufferedReader) -> bytes:
-    chunks: list[bytes] = []
-    while size := int(reader.readline(65_536).split(b";")[0], 16):
-        chunk = reader.read(size)
-        if len(chunk) != size:
-            raise ValueError(f"a chunk ended after {len(chunk)} of {size} bytes")
-        chunks.append(chunk)
-        reader.readline(65_536)
-    while reader.readline(65_536) not in (b"\r\n", b"\n", b""):
-        pass
-    return b"".join(chunks)
