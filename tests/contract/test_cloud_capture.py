@@ -218,3 +218,11 @@ def test_loads_of_a_multi_model_endpoint_are_measured(user: CloudUser) -> None:
     for name in ("ModelLoadingWaitTime", "ModelDownloadingTime", "ModelLoadingTime"):
         assert statistic(user, name, "SampleCount", **of_variant) == 1, name
         assert statistic(user, name, "Maximum", **of_variant) > 0, name
+    dimensions = [{"Name": name, "Value": value} for name, value in of_variant.items()]
+    of_instances = {"Namespace": "/aws/sagemaker/Endpoints", "MetricName": "LoadedModelCount"}
+    wait_for(
+        lambda: user.client("cloudwatch").list_metrics(**of_instances, Dimensions=dimensions)[
+            "Metrics"
+        ],
+        "the instance to count its models",
+    )
