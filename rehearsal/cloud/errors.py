@@ -14,17 +14,25 @@ class CloudError(Exception):
 
 
 class ApiError(CloudError):
-    """An answer an AWS API gives instead of a result."""
+    """An answer an AWS API gives instead of a result.
 
-    def __init__(self, code: str, message: str, *, status: int = 400) -> None:
+    Args:
+        error_code: the runtime's finer word for it, which is in the body and in no model
+    """
+
+    def __init__(
+        self, code: str, message: str, *, status: int = 400, error_code: str | None = None
+    ) -> None:
         super().__init__(message)
+        self.error_code = error_code
         self.code = code
         self.message = message
         self.status = status
 
     def body(self) -> dict[str, object]:
         """Return the members of the error's JSON body beside its type."""
-        return {"message": self.message, "Message": self.message}
+        body: dict[str, object] = {"message": self.message, "Message": self.message}
+        return body if self.error_code is None else {"ErrorCode": self.error_code, **body}
 
 
 class ModelError(ApiError):
@@ -33,16 +41,16 @@ class ModelError(ApiError):
     def __init__(
         self, message: str, *, original_status_code: int, original_message: str, log_stream_arn: str
     ) -> None:
-        super().__init__("ModelError", message, status=424)
+        is_clients = 400 <= original_status_code < 500
+        word = "CLIENT_ERROR_FROM_MODEL" if is_clients else "INTERNAL_FAILURE_FROM_MODEL"
+        super().__init__("ModelError", message, status=424, error_code=word)
         self.original_status_code = original_status_code
         self.original_message = original_message
         self.log_stream_arn = log_stream_arn
 
     def body(self) -> dict[str, object]:
-        # ErrorCode is in no model; those who read the body themselves see it on AWS.
-        is_clients = 400 <= self.original_status_code < 500
         return {
-            "ErrorCode": "CLIENT_ERROR_FROM_MODEL" if is_clients else "INTERNAL_FAILURE_FROM_MODEL",
+            "ErrorCode": self.error_code,
             "Message": self.message,
             "OriginalStatusCode": self.original_status_code,
             "OriginalMessage": self.original_message,

@@ -28,9 +28,9 @@ NOT_DIRECT = (
 )
 
 
-def refusal(message: str) -> ApiError:
+def refusal(message: str, *, error_code: str | None = None) -> ApiError:
     """Return the runtime's answer to a request that is wrong."""
-    return ApiError("ValidationError", message)
+    return ApiError("ValidationError", message, error_code=error_code)
 
 
 def check_kind(route: Route, headers: dict[str, str], *, body_bytes: int, request_id: str) -> None:
@@ -51,7 +51,9 @@ def check_kind(route: Route, headers: dict[str, str], *, body_bytes: int, reques
         if TARGET_MODEL not in headers:
             raise refusal(f"Request {request_id} is missing a target model header.")
     elif TARGET_MODEL in headers:
-        raise refusal(NOT_MULTI_MODEL.format(name=name))
+        raise refusal(
+            NOT_MULTI_MODEL.format(name=name), error_code="TARGET_MODEL_HEADER_NOT_SUPPORTED"
+        )
     if INFERENCE_COMPONENT in headers:
         raise refusal(f"Endpoint {name} does not host inference components.")
     if EXPLANATIONS in headers:

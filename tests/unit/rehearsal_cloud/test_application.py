@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from rehearsal.cloud.application import error_response
-from rehearsal.cloud.errors import ModelError, validation_exception
+from rehearsal.cloud.errors import ApiError, ModelError, validation_exception
 
 
 def test_a_refusal_carries_its_code_where_both_protocols_look() -> None:
@@ -15,6 +17,16 @@ def test_a_refusal_carries_its_code_where_both_protocols_look() -> None:
     assert json.loads(response.body)["__type"] == "ValidationException"
     assert json.loads(response.body)["message"] == "no"
     assert dict(response.headers)["x-amzn-ErrorType"] == "ValidationException"
+
+
+@pytest.mark.source("aws/amazon-sagemaker-examples#1216: the body of the refusal")
+def test_the_runtimes_finer_word_is_in_the_body() -> None:
+    error = ApiError("ValidationError", "no", error_code="TARGET_MODEL_HEADER_NOT_SUPPORTED")
+
+    body = json.loads(error_response(error).body)
+
+    assert body["ErrorCode"] == "TARGET_MODEL_HEADER_NOT_SUPPORTED"
+    assert "ErrorCode" not in json.loads(error_response(ApiError("X", "no")).body)
 
 
 def test_a_models_error_carries_what_the_model_answered() -> None:
