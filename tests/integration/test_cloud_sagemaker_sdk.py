@@ -23,7 +23,12 @@ pytestmark = [
 ]
 ROOT = Path(__file__).resolve().parents[2]
 SDK_STORY = ROOT / "tests" / "support" / "clients" / "sdk_story.py"
-IMAGE_URI = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/server:1"
+REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/server"
+IMAGE_URI, MANY_IMAGE_URI = f"{REPOSITORY}:1", f"{REPOSITORY}:many"
+CONTEXTS = {
+    IMAGE_URI: ROOT / "container",
+    MANY_IMAGE_URI: ROOT / "tests" / "support" / "multi_model_image",
+}
 OPTED_OUT = """
 SchemaVersion: '1.0'
 SageMaker:
@@ -54,8 +59,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     try:
         user.prepare()
         user.client("ecr").create_repository(repositoryName="server")
-        image = {"image_uri": IMAGE_URI, "context": str(ROOT / "container")}
-        user.tell("images", image).raise_for_status()
+        for uri, context in CONTEXTS.items():
+            image = {"image_uri": uri, "context": str(context)}
+            user.tell("images", image).raise_for_status()
         seen = run(python, user, archive, directory)
         captured = wait_for(lambda: lines_below(user, "captured/"), "captured data")
         return Told(seen, captured, user.control("inventory")["resources"])
@@ -67,7 +73,7 @@ def run(python: Path, user: CloudUser, archive: Path, directory: Path) -> dict[s
     settings = directory / "sdk.yaml"
     settings.write_text(OPTED_OUT)
     done = subprocess.run(
-        [str(python), str(SDK_STORY), IMAGE_URI, ROLE_ARN, str(archive)],
+        [str(python), str(SDK_STORY), IMAGE_URI, MANY_IMAGE_URI, ROLE_ARN, str(archive)],
         env={
             **os.environ,
             "AWS_ENDPOINT_URL": user.cloud.url,
@@ -118,6 +124,14 @@ def test_the_sdk_deploys_without_a_server_type(told: Told) -> None:
     answer = told.seen["serverless"]["answer"]
 
     assert answer["predictions"][0]["predicted_class"] == "low"
+
+
+def test_the_sdk_adds_a_model_to_a_running_multi_model_endpoint(told: Told) -> None:
+    seen = told.seen["many_models"]
+
+    assert seen["listed"] == ["iris/1.tar.gz"]
+    assert seen["answer"]["name"] == "iris"
+    assert seen["answer"]["target_model"] == "iris/1.tar.gz"
 
 
 def test_a_transformer_of_the_sdk_has_its_rows_answered(told: Told) -> None:

@@ -4,7 +4,7 @@ Runs in the clients' own environment, against whatever AWS_ENDPOINT_URL names. N
 of a rehearsal: waits use the SDK's own parameters, as its default of 30 seconds between looks is
 for AWS.
 
-Arguments: image URI, role ARN, path of model.tar.gz
+Arguments: image URI, multi-model image URI, role ARN, path of model.tar.gz
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import tarfile
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -20,6 +23,7 @@ from sagemaker.async_inference import AsyncInferenceConfig, WaiterConfig
 from sagemaker.deserializers import CSVDeserializer, JSONDeserializer
 from sagemaker.model import Model
 from sagemaker.model_monitor import DataCaptureConfig
+from sagemaker.multidatamodel import MultiDataModel
 from sagemaker.predictor import Predictor
 from sagemaker.serializers import CSVSerializer, JSONSerializer
 from sagemaker.serverless import ServerlessInferenceConfig
@@ -32,13 +36,14 @@ POLL_SECONDS = 1
 class Story:
     """One user with one artifact; each method is a chapter that returns what it saw."""
 
-    def __init__(self, image_uri: str, role: str, archive: str) -> None:
+    def __init__(self, image_uri: str, many_image_uri: str, role: str, archive: str) -> None:
         # Without a name the SDK asks the public STS host for one, whatever AWS_ENDPOINT_URL says.
         self.session = sagemaker.Session(
             boto_session=boto3.Session(), default_bucket="sagemaker-sdk"
         )
         self.bucket = self.session.default_bucket()
         self.image_uri = image_uri
+        self.many_image_uri = many_image_uri
         self.role = role
         self.model_data = self.session.upload_data(archive, key_prefix="models/v1")
 
@@ -118,6 +123,30 @@ class Story:
         predictor.delete_endpoint()
         return {"answer": answer}
 
+    def many_models(self) -> dict[str, Any]:
+        models = MultiDataModel(
+            name="sdk-many",
+            model_data_prefix=f"s3://{self.bucket}/many/",
+            image_uri=self.many_image_uri,
+            role=self.role,
+            predictor_cls=Predictor,
+            sagemaker_session=self.session,
+        )
+        predictor = models.deploy(
+            initial_instance_count=1,
+            instance_type="ml.m5.large",
+            endpoint_name="sdk-many",
+            wait=False,
+        )
+        self.session.wait_for_endpoint("sdk-many", poll=POLL_SECONDS)
+        with tempfile.TemporaryDirectory() as directory:
+            models.add_model(a_model_called("iris", Path(directory)), "iris/1.tar.gz")
+        answer = predictor.predict(b"5.0,1.0", target_model="iris/1.tar.gz")
+        listed = list(models.list_models())
+        predictor.delete_model()
+        predictor.delete_endpoint()
+        return {"answer": json.loads(answer), "listed": listed}
+
     def batch(self) -> dict[str, Any]:
         rows = self.session.upload_string_as_file_body(
             "5.0,1.0\n15.0,1.0\n", bucket=self.bucket, key="batch/rows.csv"
@@ -143,11 +172,26 @@ class Story:
         return {"answer": answer.splitlines()}
 
 
+def a_model_called(name: str, directory: Path) -> str:
+    """Make a model of one file for the multi-model image; return its archive's path."""
+    (directory / "name").write_text(name)
+    archive = directory / "model.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(directory / "name", "name")
+    return str(archive)
+
+
 def main() -> None:
     """Tell every chapter and print what was seen."""
     logging.disable(logging.WARNING)
     story = Story(*sys.argv[1:])
-    chapters = (story.asynchronous, story.real_time, story.serverless, story.batch)
+    chapters = (
+        story.asynchronous,
+        story.real_time,
+        story.serverless,
+        story.many_models,
+        story.batch,
+    )
     print(json.dumps({chapter.__name__: chapter() for chapter in chapters}))
 
 
