@@ -15,7 +15,7 @@ from rehearsal.cloud.settings import CloudSettings
 from tests.support.cloud import CloudUser, wait_for
 
 INSTANCES = "/aws/sagemaker/Endpoints"
-DELAY_SECONDS = 2.5
+DELAY_SECONDS = 3
 
 
 @pytest.fixture(scope="module")

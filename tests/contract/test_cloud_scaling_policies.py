@@ -213,6 +213,12 @@ def test_a_scheduled_action_moves_the_bounds_when_its_time_comes(
         put("nothing", "rate(1 day)")
     with pytest.raises(ClientError, match=r"is not at\(yyyy-mm-ddThh:mm:ss\), rate"):
         put("nothing", "tomorrow", MinCapacity=1)
+    with pytest.raises(ClientError, match="is no time zone this machine knows"):
+        scaling(user).put_scheduled_action(
+            **named(endpoint, ScheduledActionName="far", Schedule="rate(1 day)"),
+            Timezone="Mars/Olympus",
+            ScalableTargetAction={"MinCapacity": 1},
+        )
     put("up", f"at({soon})", MinCapacity=2)
     put("down", "rate(10 minutes)", MinCapacity=1, MaxCapacity=1)
     actions = scaling(user).describe_scheduled_actions(**named(endpoint))["ScheduledActions"]

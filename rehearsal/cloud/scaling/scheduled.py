@@ -68,7 +68,9 @@ class Schedules:
         try:
             tz = ZoneInfo(zone) if zone is not None else UTC
         except (ZoneInfoNotFoundError, ValueError) as err:
-            raise BadSchedule(f"Timezone {zone} is not a time zone, such as Europe/Berlin") from err
+            raise BadSchedule(
+                f"Timezone {zone} is no time zone this machine knows; use one such as Europe/Berlin"
+            ) from err
         following = next_run(merged["Schedule"], tz, now, start)
         # A run at StartTime itself counts.
         after = now if start is None else max(now, start - 1)
