@@ -88,7 +88,10 @@ class RunningDockerContainer:
     def stop(self, grace_seconds: float) -> None:
         # The engine sends SIGTERM, and SIGKILL when the time is up.
         with contextlib.suppress(*ENGINE_ERRORS):
-            self._container.stop(timeout=max(round(grace_seconds), 1))
+            if grace_seconds > 0:
+                self._container.stop(timeout=max(round(grace_seconds), 1))
+            else:
+                self._container.kill()
         if not self._removed.wait(END_WALL_SECONDS):
             _remove(self._container)
 

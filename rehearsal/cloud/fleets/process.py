@@ -79,8 +79,8 @@ class Spawner:
 
 
 def stop_process(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Send SIGTERM, wait, then kill the whole session that is left."""
-    if process.poll() is None:
+    """Send SIGTERM, wait, then kill the whole session that is left; without a wait kill at once."""
+    if seconds > 0 and process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -42,7 +42,10 @@ class RunningContainer(Protocol):
         """Return the exit code, negative for a signal; None while it runs."""
 
     def stop(self, grace_seconds: float) -> None:
-        """Send SIGTERM, after the grace SIGKILL; return when nothing is left of it."""
+        """Send SIGTERM, after the grace SIGKILL; return when nothing is left of it.
+
+        Without a grace it is killed at once, as by a crash.
+        """
 
     def lines(self) -> Iterator[str]:
         """Yield its output line by line until it ends; what was read is gone."""
