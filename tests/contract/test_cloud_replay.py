@@ -79,6 +79,9 @@ def tell_a_story(user: CloudUser) -> None:
     for _ in range(3):
         user.describe("shop")
     advance(user, 5)
+    user.tell("faults", {"kind": "crash", "endpoint_name": "shop"})
+    answer_anyhow(user, "shop")
+    advance(user, 130)
     user.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
 
 
