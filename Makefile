@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := __main__.py automation benchmarks components container models rehearsal tests
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --quiet
 
 .DEFAULT_GOAL := help
 
@@ -41,8 +42,10 @@ image: ## build the serving image with Docker
 record: setup ## record the official Pulumi CLI (must be on PATH) for the engine's tests
 	$(BIN)/python -m tests.support.record
 
-lock: setup ## resolve requirements.in into requirements.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --quiet requirements.in --output-file requirements.lock
+lock: setup ## resolve each requirements.in into its requirements.lock
+	$(COMPILE) requirements.in --output-file requirements.lock
+	cd container && ../$(COMPILE) --constraint ../requirements.lock requirements.in --output-file requirements.lock
+	cd tests/support/clients && ../../../$(COMPILE) requirements.in --output-file requirements.lock
 
 clean: ## remove build output only
 	rm -rf build rehearsal-report.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
