@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.fleets.docker_engine import OWNER_LABEL, connect
+from tests.support import instances
 from tests.support.cloud import (
     ACCOUNT,
     BUCKET,
@@ -24,6 +25,7 @@ from tests.support.cloud import (
 )
 from tests.support.cloud_process import CloudProcess
 from tests.support.docker_engine import DockerEngine
+from tests.support.instances import CONTEXTS, a_step, image_uri, put_model
 from tests.support.onnx_models import an_iris_classifier
 
 # An engine may have to be installed and given a base image first.
@@ -179,6 +181,47 @@ def test_an_isolated_container_serves_and_reaches_nothing(user: CloudUser) -> No
     reached = [user.invoke(name)["reached"] for name in ("open", "isolated")]
 
     assert reached == [True, False]
+
+
+@pytest.mark.source("DG inference-pipelines; your-algorithms-inference-code: bind to port")
+def test_the_steps_of_a_pipeline_are_containers(
+    user: CloudUser, docker_engine: DockerEngine
+) -> None:
+    user.client("ecr").create_repository(repositoryName="step")
+    base = {"BASE_IMAGE": docker_engine.base_image}
+    build(user, image_uri("step"), CONTEXTS["step"], args=base)
+    instances.make_config(user, "line", [a_step("first"), a_step("second")])
+    user.make_endpoint("line", "line")
+
+    _, answer = instances.invoke(user, "line", b"x")
+    running = containers(docker_engine)
+    user.sagemaker.delete_endpoint(EndpointName="line")
+
+    assert answer == b"x|first|second"
+    assert len(running) >= 2
+
+
+@pytest.mark.source("DG mms-container-apis: the container is told where a model lies")
+def test_a_multi_model_container_finds_its_models_where_it_is_told(
+    user: CloudUser, docker_engine: DockerEngine
+) -> None:
+    user.client("ecr").create_repository(repositoryName="multi")
+    base = {"BASE_IMAGE": docker_engine.base_image}
+    build(user, image_uri("multi"), CONTEXTS["multi"], args=base)
+    put_model(user, "models/a.tar.gz", "the first")
+    container = {
+        "Image": image_uri("multi"),
+        "Mode": "MultiModel",
+        "ModelDataUrl": f"s3://{BUCKET}/models/",
+    }
+    instances.make_config(user, "many", container)
+    user.make_endpoint("many", "many")
+
+    _, answer = instances.invoke(user, "many", TargetModel="a.tar.gz")
+    user.sagemaker.delete_endpoint(EndpointName="many")
+
+    assert answer["name"] == "the first"
+    assert answer["url"].startswith("/opt/ml/models/")
 
 
 def test_a_build_that_fails_says_what_docker_said(user: CloudUser, tmp_path: Path) -> None:

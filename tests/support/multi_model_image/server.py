@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -111,4 +112,7 @@ class Handler(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
     print(f"serving on {port}")
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    # As process 1 of a container the signal alone would do nothing.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    address = os.environ.get("GREENLIGHT_BIND_ADDRESS", "0.0.0.0")
+    ThreadingHTTPServer((address, port), Handler).serve_forever()

@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
                 "files": files_below("SM_MODEL_DIR"),
                 "additional": files_below("SM_ADDITIONAL_MODEL_DATA_SOURCES_DIR"),
                 "bind_to_port": os.environ.get("SAGEMAKER_BIND_TO_PORT"),
-                "model_directory": os.environ["SM_MODEL_DIR"],
+                "model_directory": os.environ.get("SM_MODEL_DIR", "/opt/ml/model"),
             }
             self._answer(200, json.dumps(report).encode())
         else:
@@ -84,6 +84,10 @@ if __name__ == "__main__":
         sys.exit(3)
     if "STEP_IGNORES_TERM" in os.environ:
         signal.signal(signal.SIGTERM, lambda number, frame: print("not now"))
+    else:
+        # As process 1 of a container the signal alone would do nothing.
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
     print(f"{os.environ.get('STEP_NAME', 'step')} serving on {port}")
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    address = os.environ.get("GREENLIGHT_BIND_ADDRESS", "0.0.0.0")
+    ThreadingHTTPServer((address, port), Handler).serve_forever()
