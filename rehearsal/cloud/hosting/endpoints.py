@@ -117,10 +117,12 @@ class Endpoints:
         self._check_deployable(config)
         self._check_targets(endpoint, old, config)
         fleet = self._new_fleet(config, retained_properties(endpoint, asked))
-        policy = policy_from_deployment_config(deployment_config)
-        self._check_alarms(config, policy.alarm_names)
         live = endpoint.live
         assert live is not None
+        # Without guardrails the policy falls back to all at once, without a bake or alarms.
+        is_guarded = live.has_guardrails and fleet.has_guardrails
+        policy = policy_from_deployment_config(deployment_config if is_guarded else None)
+        self._check_alarms(config, policy.alarm_names)
         _check_serverless_update(live, fleet)
         check_rollout(policy, before=live, after=fleet)
         self._expect_quota(fleet, update_delta(policy, live, fleet), but=endpoint)
@@ -205,9 +207,15 @@ class Endpoints:
         return {}
 
     def patch(self, name: str, seconds: float) -> None:
-        """Put an endpoint under AWS's maintenance for so long: SystemUpdating, still serving."""
+        """Put an endpoint under AWS's maintenance for so long: SystemUpdating, still serving.
+
+        AWS can't patch an endpoint whose config or models were deleted.
+
+        Source: AWS Health notices in ministryofjustice/analytical-platform#9863, #10195
+        """
         endpoint = self.get(name)
         self._expect_accepting(endpoint, Kind.PATCH)
+        self._check_deployable(self.engine.catalog.get(CONFIG, endpoint.config_name))
         now = self.engine.clock.now()
         steps = (Bake(seconds=seconds, full=True),)
         deployment = Deployment(kind=Kind.PATCH, steps=steps, started_at=now, step_started_at=now)

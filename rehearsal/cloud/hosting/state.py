@@ -63,6 +63,9 @@ SERVING = frozenset(
     }
 )
 
+# Instance families whose endpoints can't use deployment guardrails.
+UNGUARDED_FAMILIES = ("ml.inf1.",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
@@ -126,6 +129,15 @@ class Fleet:
     @property
     def target_counts(self) -> dict[str, int]:
         return {variant.name: variant.target_count for variant in self.variants}
+
+    @property
+    def has_guardrails(self) -> bool:
+        """Tell whether its instances' types allow deployment guardrails.
+
+        Source: SageMaker Developer Guide, deployment guardrails, exclusions
+        """
+        types = [str(variant.definition.get("InstanceType", "")) for variant in self.variants]
+        return not any(each.startswith(UNGUARDED_FAMILIES) for each in types)
 
     def variant(self, name: str) -> Variant:
         """Return the variant of that name; asking for one that isn't there is a defect."""
@@ -213,6 +225,11 @@ class Endpoint:
         """Every fleet that may have instances."""
         every = (self.live, self.pending, self.mixed)
         return tuple(fleet for fleet in every if fleet is not None)
+
+    @property
+    def has_guardrails(self) -> bool:
+        """Tell whether every fleet may use deployment guardrails; else updates are plain swaps."""
+        return all(fleet.has_guardrails for fleet in self.fleets)
 
     @property
     def green_shares(self) -> dict[str, float]:

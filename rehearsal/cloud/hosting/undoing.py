@@ -46,7 +46,8 @@ def _undo_create(endpoint: Endpoint, deployment: Deployment) -> tuple[Step, ...]
 def _undo_update(endpoint: Endpoint, deployment: Deployment) -> tuple[Step, ...]:
     blue = endpoint.live.desired_counts if endpoint.live is not None else {}
     green = endpoint.pending.desired_counts if endpoint.pending is not None else {}
-    batch = policy_from_deployment_config(deployment.deployment_config).rollback_batch_size
+    config = deployment.deployment_config if endpoint.has_guardrails else None
+    batch = policy_from_deployment_config(config).rollback_batch_size
     if batch is not None and endpoint.live is not None and endpoint.pending is not None:
         return plan_rolling_rollback(
             batch,

@@ -300,3 +300,45 @@ def test_a_failed_rollback_is_mended_by_the_next_update(hosting: SimulatedHostin
     assert mended["EndpointStatus"] == "InService"
     assert mended["EndpointConfigName"] == "four"
     assert "FailureReason" not in mended
+
+
+@pytest.mark.source("SageMaker Developer Guide, deployment guardrails, exclusions: Inf1 instances")
+def test_inf1_instances_are_swapped_at_once_without_a_bake(hosting: SimulatedHosting) -> None:
+    hosting.make_config("inf", [a_variant("v", 2, InstanceType="ml.inf1.xlarge")])
+    create(hosting)
+    guarded = {**CANARY, "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]}}
+    hosting.alarms.in_alarm = {"errors"}
+
+    hosting.call(
+        "UpdateEndpoint", EndpointName="e", EndpointConfigName="inf", DeploymentConfig=guarded
+    )
+    hosting.look()
+    hosting.fleets.start_up()
+    hosting.look()
+    hosting.look()
+    seen = hosting.call("DescribeEndpoint", EndpointName="e")
+
+    assert (seen["EndpointStatus"], seen["EndpointConfigName"]) == ("InService", "inf")
+
+
+@pytest.mark.source(
+    "AWS Health notices: endpoints whose config or model was deleted aren't patched"
+)
+@pytest.mark.parametrize(
+    ("operation", "named"),
+    [
+        ("DeleteEndpointConfig", {"EndpointConfigName": "two"}),
+        ("DeleteModel", {"ModelName": "m"}),
+    ],
+)
+def test_an_endpoint_whose_config_or_model_was_deleted_is_not_patched(
+    hosting: SimulatedHosting, operation: str, named: dict[str, str]
+) -> None:
+    create(hosting)
+    hosting.call(operation, **named)
+
+    with pytest.raises(ApiError, match="Could not find"):
+        hosting.api.endpoints.patch("e", 60)
+    seen = hosting.call("DescribeEndpoint", EndpointName="e")
+
+    assert seen["EndpointStatus"] == "InService"
