@@ -253,7 +253,7 @@ def _add(
     given = {name: value for name, value in members.items() if value is not None}
     fault = _tell(directory, "POST", {"kind": kind, **given, **often})
     fault_id, _, where, how, used = _row(fault)
-    _print(f"{fault_id}: {fault['summary']} ({where}; {how}; {used})")
+    _print(f"{fault_id}: {fault['summary']} ({where}; {how}; used {used})")
     _print(f"take it back with: greenlight rehearsal fault clear {fault_id}")
 
 
@@ -263,13 +263,13 @@ def _row(fault: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     where = [f"{name.removesuffix('_name')} {fault[name]}" for name in named if name in fault]
     known = {"fault_id", "kind", "summary", "times", "used", "spent", *named}
     how = [f"{name} {value}" for name, value in fault.items() if name not in known and value != ""]
-    times = "until cleared" if fault["times"] is None else f"of {fault['times']}"
+    often = " times, until cleared" if fault["times"] is None else f" of {fault['times']}"
     return (
         fault["fault_id"],
         fault["kind"],
         ", ".join(where) or "anywhere",
         ", ".join(how) or "as it is",
-        f"{fault['used']} {times}",
+        f"{fault['used']}{often}",
     )
 
 

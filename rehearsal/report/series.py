@@ -96,7 +96,7 @@ def timelines_of(record: Mapping[str, Any]) -> list[Timeline]:
             marks=tuple(
                 _mark(event, start)
                 for event in events
-                if event.get("endpoint_name") == name and event["kind"] in MARKED
+                if event.get("endpoint_name") == name and _is_marked(event)
             ),
         )
         for name in names
@@ -104,6 +104,12 @@ def timelines_of(record: Mapping[str, Any]) -> list[Timeline]:
 
 
 MARKED = ("endpoint_status", "deployment_stage", "note")
+
+
+def _is_marked(event: Event) -> bool:
+    # A fault may meet every request; the first time says enough.
+    is_first_fault = event["kind"] == "fault" and event["used"] == 1
+    return event["kind"] in MARKED or is_first_fault
 
 
 def _point(sample: Sample, start: float) -> Point:
@@ -133,6 +139,8 @@ def _fleet_point(fleet: Mapping[str, Any] | None) -> FleetPoint | None:
 
 def _mark(event: Event, start: float) -> Mark:
     text = event.get("text")
+    if event["kind"] == "fault":
+        text = f"{event['fault_kind']} on purpose ({event['fault_id']})"
     if text is None:
         text = " ".join(
             str(event[key]) for key in ("status", "stage", "message") if event.get(key) is not None

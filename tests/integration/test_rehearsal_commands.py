@@ -46,7 +46,7 @@ def test_a_fault_is_set_listed_and_taken_back(directory: Path) -> None:
     listed = typed(directory, "fault", "list")
     cleared = typed(directory, "fault", "clear", fault_id)
 
-    assert "the next launch fails (endpoint shop; reason image; 0 of 1)" in said(added)
+    assert "the next launch fails (endpoint shop; reason image; used 0 of 1)" in said(added)
     assert f"greenlight rehearsal fault clear {fault_id}" in said(added)
     assert (fault_id in listed.output, "0 of 1" in listed.output) == (True, True)
     assert said(cleared) == f"cleared {fault_id}"
@@ -56,23 +56,26 @@ def test_a_fault_is_set_listed_and_taken_back(directory: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["health-check-hang", "--config", "one"], "(endpoint_config one; as it is; 0 of 1)"),
+        (["health-check-hang", "--config", "one"], "(endpoint_config one; as it is; used 0 of 1)"),
         (
             ["crash", "--after-requests", "5", "--times", "2"],
-            "(anywhere; after_requests 5; 0 of 2)",
+            "(anywhere; after_requests 5; used 0 of 2)",
         ),
         (
             ["latency", "250", "--share", "10"],
-            "milliseconds 250, share_percent 10; 0 until cleared",
+            "milliseconds 250, share_percent 10; used 0 times, until cleared",
         ),
         (["model-error", "--status", "503", "--until-cleared"], "status 503"),
         (["capacity", "--instance-type", "ml.m5.large"], "(instance_type ml.m5.large; available 0"),
-        (["quota", "ml.m5.large", "2"], "(instance_type ml.m5.large; limit 2; 0 until cleared)"),
+        (
+            ["quota", "ml.m5.large", "2"],
+            "(instance_type ml.m5.large; limit 2; used 0 times, until cleared)",
+        ),
         (
             ["throttle", "DescribeEndpoint"],
-            "(operation DescribeEndpoint; share_percent 100; 0 of 1)",
+            "(operation DescribeEndpoint; share_percent 100; used 0 of 1)",
         ),
-        (["silent-rollback", "--rolling-back-polls", "2"], "rolling_back_polls 2; 0 of 1"),
+        (["silent-rollback", "--rolling-back-polls", "2"], "rolling_back_polls 2; used 0 of 1"),
     ],
 )
 def test_every_kind_of_fault_has_its_command(directory: Path, words: list[str], told: str) -> None:

@@ -106,6 +106,24 @@ def test_page_shows_verdicts_and_escapes_what_the_record_says() -> None:
     assert "<script>" not in page
 
 
+def test_page_shows_a_fault_on_purpose_once() -> None:
+    uses = [
+        {
+            "time": 3 + used,
+            "kind": "fault",
+            "fault_id": "fault-1",
+            "fault_kind": "latency",
+            "used": used,
+            "endpoint_name": "wine",
+        }
+        for used in (1, 2, 3)
+    ]
+
+    page = render(a_record([a_sample(0, a_fleet("blue"))], *uses))
+
+    assert page.count("latency on purpose (fault-1)") == 1
+
+
 def test_page_loads_nothing_from_anywhere() -> None:
     page = render(a_record([a_sample(0, a_fleet("blue"), a_fleet("green"))]))
 
