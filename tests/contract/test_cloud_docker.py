@@ -224,6 +224,24 @@ def test_a_multi_model_container_finds_its_models_where_it_is_told(
     assert answer["url"].startswith("/opt/ml/models/")
 
 
+@pytest.mark.source("ECR imageTagMutability: IMMUTABLE refuses a tag that is taken")
+def test_an_immutable_tag_is_not_moved(
+    user: CloudUser, docker_engine: DockerEngine, tmp_path: Path
+) -> None:
+    user.client("ecr").create_repository(repositoryName="fixed", imageTagMutability="IMMUTABLE")
+    uri = f"{REGISTRY}/fixed:1"
+    (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE_URI}\nENV TINY_NAME=one\n")
+    first = build(user, uri, tmp_path)
+    (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE_URI}\nENV TINY_NAME=two\n")
+
+    with pytest.raises(requests.HTTPError) as caught:
+        build(user, uri, tmp_path)
+
+    assert "is immutable and taken" in caught.value.response.json()["error"]
+    [stored] = user.client("ecr").describe_images(repositoryName="fixed")["imageDetails"]
+    assert stored["imageDigest"] == first
+
+
 def test_a_build_that_fails_says_what_docker_said(user: CloudUser, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY missing /\n")
 
