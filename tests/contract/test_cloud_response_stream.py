@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,11 +100,11 @@ def frames(user: CloudUser, do: str) -> list[tuple[dict[str, Any], bytes]]:
 
 @pytest.mark.source("botocore ModelStreamError StreamBroken")
 def test_a_connection_that_breaks_ends_the_stream_with_an_error(user: CloudUser) -> None:
-    events = iter(stream(user, "break")["Body"])
-
-    first = next(events)
-    with pytest.raises(EventStreamError) as caught:
-        next(events)
+    with closing(stream(user, "break")["Body"]) as body:
+        events = iter(body)
+        first = next(events)
+        with pytest.raises(EventStreamError) as caught:
+            next(events)
     headers, payload = frames(user, "break")[-1]
 
     assert first["PayloadPart"]["Bytes"] == b"first"
@@ -176,8 +177,8 @@ def test_streams_are_counted_like_other_invocations(user: CloudUser) -> None:
 
     before = {name: total(name) for name in ("Invocations", "InvocationModelErrors")}
     list(stream(user, "echo")["Body"])
-    with pytest.raises(EventStreamError):
-        list(stream(user, "break")["Body"])
+    with closing(stream(user, "break")["Body"]) as broken, pytest.raises(EventStreamError):
+        list(broken)
     wait_for(lambda: outstanding(user) == 0, "both streams to have ended")
 
     assert total("Invocations") - before["Invocations"] == 2
