@@ -104,7 +104,8 @@ def own_engine() -> Iterator[str]:
             process.kill()
             process.wait()
         unmount_below(directory)
-        shutil.rmtree(directory, ignore_errors=True)
+        # Tens of thousands of files of layers: several times faster than by shutil.
+        subprocess.run(["rm", "-rf", str(directory)], check=False)
 
 
 def wait_for_engine(process: subprocess.Popen[bytes], host: str, log: Path) -> None:
