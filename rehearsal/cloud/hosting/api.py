@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.cloud.errors import ApiError, validation_exception
+from rehearsal.cloud.fleets.images import reference_from_uri
 from rehearsal.cloud.fleets.launch import artifact_url
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.catalog import CONFIG, ENDPOINT, MODEL, Entry
@@ -115,8 +116,7 @@ class HostingApi:
         _refuse(checks.image_problem(role, container))
         if image is not None and checks.image(image) is None:
             raise messages.not_rehearsed(
-                f"image {image}, whose build context it doesn't know",
-                "make it known with greenlight rehearsal image add",
+                f"image {image}, whose build context it doesn't know", _how_to_know(image)
             )
         url = artifact_url(dict(container))
         source = container.get("ModelDataSource", {}).get("S3DataSource", {})
@@ -214,6 +214,12 @@ class HostingApi:
             )
             for entry in self._catalog.entries(kind)
         ]
+
+
+def _how_to_know(image: str) -> str:
+    if reference_from_uri(image) is not None:
+        return "make it known with greenlight rehearsal image add"
+    return "run it with --runtime docker, which finds an image outside ECR by its own name"
 
 
 def _refuse(problem: str | None) -> None:

@@ -336,21 +336,21 @@ class Engine:
         )
 
     def _fleet_samples(self, endpoint: Endpoint) -> list[dict[str, Any]]:
+        fleets = (("blue", endpoint.live), ("green", endpoint.pending), ("mixed", endpoint.mixed))
         samples = []
-        shares = endpoint.green_shares
-        for role, fleet in (("blue", endpoint.live), ("green", endpoint.pending)):
-            view = self.fleets.view(fleet.fleet_id) if fleet is not None else None
-            for variant in fleet.variants if fleet is not None and view is not None else ():
-                green = shares.get(variant.name, 0.0)
-                share = green if role == "green" else 1.0 - green
-                meter = self.meter(endpoint.name, variant.name, fleet.config_name)  # type: ignore[union-attr]
+        for role, fleet in fleets:
+            if fleet is None:
+                continue
+            view = self.fleets.view(fleet.fleet_id)
+            for variant in fleet.variants:
+                meter = self.meter(endpoint.name, variant.name, fleet.config_name)
                 samples.append(
                     {
                         "role": role,
-                        "endpoint_config_name": fleet.config_name,  # type: ignore[union-attr]
+                        "endpoint_config_name": fleet.config_name,
                         "variant_name": variant.name,
-                        "traffic_percent": round(100 * share),
-                        "instances": view.healthy.get(variant.name, 0),  # type: ignore[union-attr]
+                        "traffic_percent": round(100 * endpoint.shares(variant.name)[role]),
+                        "instances": view.healthy.get(variant.name, 0),
                         **meter.take_window().as_dict(),
                     }
                 )

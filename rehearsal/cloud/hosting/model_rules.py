@@ -14,6 +14,13 @@ from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.variants import containers_of
 
 MAXIMUM_ENVIRONMENT_BYTES = 32 * 1024
+# Of an S3DataSource: echoed by Describe, refused when a model is to run.
+UNREHEARSED_SOURCE = {
+    "ManifestS3Uri": "manifests of model data",
+    "ManifestEtag": "manifests of model data",
+    "ETag": "versions of model data",
+    "HubAccessConfig": "model hubs",
+}
 
 
 def check_model(members: Mapping[str, Any]) -> None:
@@ -54,6 +61,10 @@ def _check_hostnames(containers: list[Mapping[str, Any]]) -> None:
 def _check_definition(container: Mapping[str, Any]) -> None:
     if "Image" not in container and "ModelPackageName" not in container:
         raise validation_exception("A container must specify Image or ModelPackageName.")
+    if "Image" in container and "ModelPackageName" in container:
+        raise validation_exception(
+            "Only one of Image and ModelPackageName may be specified for a container."
+        )
     if "ModelDataUrl" in container and "ModelDataSource" in container:
         raise validation_exception(
             "Only one of ModelDataUrl and ModelDataSource may be specified for a container."
@@ -79,3 +90,11 @@ def check_container(container: Mapping[str, Any]) -> None:
     """Refuse to run a container form this rehearsal would only pretend to run."""
     if "ModelPackageName" in container:
         raise messages.not_rehearsed("model packages", "give Image and ModelDataUrl")
+    sources = [
+        container.get("ModelDataSource", {}),
+        *container.get("AdditionalModelDataSources", ()),
+    ]
+    for source in sources:
+        for member, words in UNREHEARSED_SOURCE.items():
+            if member in source.get("S3DataSource", {}):
+                raise messages.not_rehearsed(words, f"leave {member} out of S3DataSource")

@@ -231,6 +231,19 @@ class Endpoint:
         """Tell whether every fleet may use deployment guardrails; else updates are plain swaps."""
         return all(fleet.has_guardrails for fleet in self.fleets)
 
+    def shares(self, variant_name: str) -> dict[str, float]:
+        """Return the fraction 0..1 of a variant's traffic by fleet; all three make 1.
+
+        What a failed rollback left of an older update keeps its share until all is green.
+        """
+        green = self.green_shares.get(variant_name, 0.0)
+        mixed = self.mixed_shares.get(variant_name, 0.0)
+        return {
+            "blue": (1.0 - green) * (1.0 - mixed),
+            "mixed": (1.0 - green) * mixed,
+            "green": green,
+        }
+
     @property
     def green_shares(self) -> dict[str, float]:
         """Traffic fraction 0..1 of the green fleet, per variant."""

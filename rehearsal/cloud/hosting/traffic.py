@@ -129,27 +129,25 @@ def _lanes(
     capturer: CapturerOf,
     on_demand: OnDemandOf,
 ) -> tuple[Lane, ...]:
-    green_share = endpoint.green_shares.get(variant.name, 0.0)
+    shares = endpoint.shares(variant.name)
     shift = endpoint.shift
     green_active = shift.green_active.get(variant.name, 0) if shift is not None else 0
     blue_active = None
     if shift is not None and shift.blue_active is not None:
         blue_active = shift.blue_active.get(variant.name)
-    # What a failed rollback left of an older update keeps its share until all traffic is green.
-    mixed_share = endpoint.mixed_shares.get(variant.name, 0.0)
     lanes = []
-    for role, fleet, share, active in (
-        ("blue", endpoint.live, (1.0 - green_share) * (1.0 - mixed_share), blue_active),
-        ("mixed", endpoint.mixed, (1.0 - green_share) * mixed_share, None),
-        ("green", endpoint.pending, green_share, green_active),
+    for role, fleet, active in (
+        ("blue", endpoint.live, blue_active),
+        ("mixed", endpoint.mixed, None),
+        ("green", endpoint.pending, green_active),
     ):
-        if fleet is None or share <= 0:
+        if fleet is None or shares[role] <= 0:
             continue
         lanes.append(
             Lane(
                 role=role,
                 config_name=fleet.config_name,
-                share=share,
+                share=shares[role],
                 instances=healthy(fleet.fleet_id, variant.name)[:active],
                 meter=meter(endpoint.name, variant.name, fleet.config_name),
                 on_demand=on_demand(fleet.fleet_id, variant.name),

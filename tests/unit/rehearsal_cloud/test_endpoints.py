@@ -290,6 +290,8 @@ def test_a_failed_rollback_is_mended_by_the_next_update(hosting: SimulatedHostin
     hosting.call("UpdateEndpoint", EndpointName="e", EndpointConfigName="two")
     (variant,) = hosting.engine.invoker.routes["e"].variants
     serving = {lane.role: (lane.share, len(lane.instances)) for lane in variant.lanes}
+    hosting.look(5)
+    sample = hosting.engine.record.as_dict()["samples"][-1]
     settle(hosting)
     mended = update(hosting, "four")
 
@@ -297,6 +299,11 @@ def test_a_failed_rollback_is_mended_by_the_next_update(hosting: SimulatedHostin
     assert mixed["FailureReason"]
     assert "Cannot update in-progress endpoint" in scaled
     assert serving == {"mixed": (1.0, 2)}
+    assert {f["role"]: (f["traffic_percent"], f["instances"]) for f in sample["fleets"]} == {
+        "blue": (0, 1),
+        "mixed": (100, 2),
+        "green": (0, 0),
+    }
     assert mended["EndpointStatus"] == "InService"
     assert mended["EndpointConfigName"] == "four"
     assert "FailureReason" not in mended

@@ -41,6 +41,7 @@ def test_hostnames_of_a_pipeline_are_given_for_all_containers_or_for_none() -> N
     ("container", "words"),
     [
         ({}, "must specify Image"),
+        ({**IMAGE, "ModelPackageName": "package"}, "Only one of Image and ModelPackageName"),
         ({**IMAGE, "Mode": "MultiModel"}, "must specify ModelDataUrl"),
         (
             {**IMAGE, "ModelDataUrl": "s3://b/k", "ModelDataSource": {"S3DataSource": PREFIX}},
@@ -69,3 +70,17 @@ def test_a_model_package_is_refused_when_it_is_to_run() -> None:
 
     with pytest.raises(ApiError, match="does not do model packages; give Image"):
         check_container({"ModelPackageName": "package"})
+
+
+@pytest.mark.parametrize("member", ["ManifestS3Uri", "ManifestEtag", "ETag", "HubAccessConfig"])
+def test_a_source_of_model_data_that_would_be_ignored_is_refused_when_it_is_to_run(
+    member: str,
+) -> None:
+    source = {"S3DataSource": {**PREFIX, member: "any"}}
+
+    for container in (
+        {**IMAGE, "ModelDataSource": source},
+        {**IMAGE, "AdditionalModelDataSources": [{"ChannelName": "more", **source}]},
+    ):
+        with pytest.raises(ApiError, match=f"leave {member} out of S3DataSource"):
+            check_container(container)
