@@ -349,3 +349,30 @@ def test_an_endpoint_whose_config_or_model_was_deleted_is_not_patched(
     seen = hosting.call("DescribeEndpoint", EndpointName="e")
 
     assert seen["EndpointStatus"] == "InService"
+
+
+@pytest.mark.source("botocore EndpointStatus Failed: could not be re-scaled; only DeleteEndpoint")
+def test_a_scale_that_cannot_be_undone_fails_the_endpoint_which_can_only_be_deleted(
+    hosting: SimulatedHosting,
+) -> None:
+    create(hosting)
+    scale = {
+        "EndpointName": "e",
+        "DesiredWeightsAndCapacities": [{"VariantName": "v", "DesiredInstanceCount": 3}],
+    }
+    hosting.call("UpdateEndpointWeightsAndCapacities", **scale)
+    hosting.fleets.fail(InstanceState.STARTING, "no capacity")
+    hosting.fleets.fail(InstanceState.HEALTHY, "no capacity")
+    hosting.look()
+    undoing = hosting.call("DescribeEndpoint", EndpointName="e")
+    hosting.look()
+    failed = hosting.call("DescribeEndpoint", EndpointName="e")
+
+    assert undoing["EndpointStatus"] == "RollingBack"
+    assert (failed["EndpointStatus"], failed["FailureReason"]) == ("Failed", "no capacity")
+    for operation, members in (
+        ("UpdateEndpoint", {"EndpointName": "e", "EndpointConfigName": "two"}),
+        ("UpdateEndpointWeightsAndCapacities", scale),
+    ):
+        assert "Cannot update in-progress endpoint" in hosting.refusal(operation, **members)
+    hosting.call("DeleteEndpoint", EndpointName="e")
