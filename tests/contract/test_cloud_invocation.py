@@ -45,6 +45,18 @@ def echoed(user: CloudUser, **more: Any) -> dict[str, Any]:
     return members
 
 
+@pytest.mark.assumed("what SageMaker tells a container when the client names no types")
+def test_a_container_gets_no_types_that_the_client_did_not_name(user: CloudUser) -> None:
+    answer = requests.post(
+        f"{user.cloud.url}/endpoints/plain/invocations",
+        data=b"1,2",
+        headers={"Accept": None},
+        timeout=10,
+    )
+
+    assert not {"content-type", "accept"} & set(answer.json()["headers"])
+
+
 @pytest.mark.source("botocore InvokeEndpoint: SageMaker strips all headers it doesn't know")
 def test_a_container_gets_the_headers_sagemaker_knows_and_no_other(user: CloudUser) -> None:
     answer = requests.post(
@@ -142,14 +154,22 @@ def test_a_containers_error_names_its_status_and_party(
 
 
 @pytest.mark.source("field reports: could not load the entire response body")
-@pytest.mark.parametrize(("status", "party"), [(200, "server error"), (413, "client error")])
-def test_a_body_that_breaks_off_could_not_be_loaded(
-    user: CloudUser, status: int, party: str
+@pytest.mark.parametrize(
+    ("told", "status", "party"),
+    [
+        ("cut=200", 200, "server error"),
+        ("cut=413", 413, "client error"),
+        # Answers with the body it got, which is no text.
+        ("status=500", 500, "server error"),
+    ],
+)
+def test_a_body_that_breaks_off_or_is_no_text_could_not_be_loaded(
+    user: CloudUser, told: str, status: int, party: str
 ) -> None:
-    answer = refusal(user, "plain", f"cut={status}")
+    answer = refusal(user, "plain", told, body=b"\xff\xfe")
 
     assert answer["Error"]["Code"] == "ModelError"
-    assert answer["OriginalStatusCode"] == status
+    assert (answer["OriginalStatusCode"], answer["OriginalMessage"]) == (status, "")
     assert answer["Error"]["Message"].startswith(
         f"Received {party} ({status}) from primary and could not load the entire response body. "
         "See https://"

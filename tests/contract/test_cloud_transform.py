@@ -40,7 +40,9 @@ def refusal(user: CloudUser, **arguments: Any) -> dict[str, Any]:
 @pytest.mark.source(f"{GUIDE}; botocore CreateTransformJobRequest, DescribeTransformJobResponse")
 def test_a_job_transforms_every_object_under_a_prefix(user: CloudUser) -> None:
     arn = create_job(user, "plain")
-    seen = wait_job(user, "plain")
+    waiter = user.sagemaker.get_waiter("transform_job_completed_or_stopped")
+    waiter.wait(TransformJobName="plain", WaiterConfig={"Delay": 1, "MaxAttempts": 40})
+    seen = user.sagemaker.describe_transform_job(TransformJobName="plain")
 
     assert arn == f"{ARN}:transform-job/plain"
     assert seen["TransformJobStatus"] == "Completed"

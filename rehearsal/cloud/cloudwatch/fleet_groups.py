@@ -40,9 +40,8 @@ class SeenInstance:
 def groups_of(engine: Engine) -> Iterator[Group]:
     """Yield every variant of every fleet that has an instance, the engine's lock being held."""
     for endpoint in engine.endpoints.values():
-        for fleet in (endpoint.live, endpoint.pending):
-            if fleet is not None:
-                yield from _groups_of_fleet(engine, endpoint.name, fleet)
+        for fleet in endpoint.fleets:
+            yield from _groups_of_fleet(engine, endpoint.name, fleet)
 
 
 def _groups_of_fleet(engine: Engine, endpoint_name: str, fleet: Fleet) -> Iterator[Group]:

@@ -27,7 +27,9 @@ class Announcer:
             return
         is_new_status = before is None or before.status is not after.status
         old = before.deployment if before is not None else None
-        is_new_stage = _stage(old) != _stage(after.deployment)
+        # Without deployment guardrails there are no events of a deployment, the guide says.
+        is_guarded = after.has_guardrails and (before is None or before.has_guardrails)
+        is_new_stage = is_guarded and _stage(old) != _stage(after.deployment)
         if not is_new_status and not is_new_stage:
             return
         described = describe(after, self.engine.observe(after), {})

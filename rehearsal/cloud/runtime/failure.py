@@ -116,11 +116,12 @@ class Failures:
         """
         status = outcome.status
         answer = outcome.answer
-        text = answer.body.decode("utf-8", "replace") if answer is not None else outcome.failure
-        original = text[:MAXIMUM_ORIGINAL_MESSAGE]
+        text = outcome.failure if answer is None else _text(answer.body)
+        is_unread = outcome.broken or text is None
+        original = "" if is_unread or text is None else text[:MAXIMUM_ORIGINAL_MESSAGE]
         party = "client error" if 400 <= status < 500 else "server error"
         what = f"Received {party} ({status}) from {outcome.container}"
-        if outcome.broken:
+        if is_unread:
             message = f"{what} and could not load the entire response body."
         else:
             message = f'{what} with message "{original}".'
@@ -128,7 +129,7 @@ class Failures:
             instance.spec.endpoint_name,
             message,
             status=status,
-            original="" if outcome.broken else original,
+            original=original,
         )
 
     def not_started(self, endpoint_name: str) -> ModelError:
@@ -152,3 +153,11 @@ class Failures:
             original_message=original,
             log_stream_arn=f"arn:aws:logs:{region}:{account}:log-group:{group}",
         )
+
+
+def _text(body: bytes) -> str | None:
+    """Return a body as text; None for one that is none."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None

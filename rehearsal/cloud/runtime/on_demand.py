@@ -23,6 +23,11 @@ from rehearsal.cloud.fleets.instance import Instance
 IDLE_SECONDS = 300.0
 # A waiting request looks this often whether another one has freed its process.
 LOOK_WALL_SECONDS = 0.01
+# Source: botocore ModelNotReadyException, whose documentation these words follow.
+NOT_READY = (
+    "The resources of the serverless variant are still being provisioned. Wait and try your "
+    "request again."
+)
 
 
 class ColdStartFailed(Exception):
@@ -114,7 +119,8 @@ class OnDemand:
 
         Raises:
             ApiError: ThrottlingException, beyond MaxConcurrency (assumed code)
-            ColdStartFailed: the process that was started didn't come up in time
+            ApiError: ModelNotReadyException, when the process takes longer than the request waits
+            ColdStartFailed: the process that was started didn't come up
             Retired: the fleet is going; its successor's route is about to be published
         """
         with self._lock:
@@ -151,7 +157,7 @@ class OnDemand:
             if self._failure is not None:
                 raise ColdStartFailed(self._failure)
             if time.perf_counter() >= deadline:
-                raise ColdStartFailed("no process was up in time")
+                raise ApiError("ModelNotReadyException", NOT_READY, status=429)
             self._lock.wait(LOOK_WALL_SECONDS)
 
     def _idle(self) -> Instance | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rehearsal.cloud.cloudwatch.fleet_groups import groups_of
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.fleets.instance import InstanceState
 from tests.support.simulated_hosting import ROLE, SimulatedHosting
@@ -290,6 +291,7 @@ def test_a_failed_rollback_is_mended_by_the_next_update(hosting: SimulatedHostin
     hosting.call("UpdateEndpoint", EndpointName="e", EndpointConfigName="two")
     (variant,) = hosting.engine.invoker.routes["e"].variants
     serving = {lane.role: (lane.share, len(lane.instances)) for lane in variant.lanes}
+    measured = {instance.instance_id for g in groups_of(hosting.engine) for instance in g.instances}
     hosting.look(5)
     sample = hosting.engine.record.as_dict()["samples"][-1]
     settle(hosting)
@@ -299,6 +301,7 @@ def test_a_failed_rollback_is_mended_by_the_next_update(hosting: SimulatedHostin
     assert mixed["FailureReason"]
     assert "Cannot update in-progress endpoint" in scaled
     assert serving == {"mixed": (1.0, 2)}
+    assert {i.spec.instance_id for i in variant.lanes[0].instances} <= measured
     assert {f["role"]: (f["traffic_percent"], f["instances"]) for f in sample["fleets"]} == {
         "blue": (0, 1),
         "mixed": (100, 2),

@@ -86,6 +86,18 @@ def test_a_warm_process_is_taken_at_once_and_holds_one_request() -> None:
     assert {first.instance.spec.instance_id, second.instance.spec.instance_id} == {"a", "b"}
 
 
+@pytest.mark.source("botocore ModelNotReadyException: resources are still being provisioned")
+def test_a_request_whose_process_takes_too_long_is_told_that_the_model_is_not_ready() -> None:
+    variant = Variant(maximum=1)
+
+    with pytest.raises(ApiError, match="still being provisioned") as caught:
+        variant.on_demand.take(timeout_seconds=0.05)
+    variant.on_demand.offer((an_instance("a"),), None)
+
+    assert (caught.value.code, caught.value.status) == ("ModelNotReadyException", 429)
+    assert variant.on_demand.take(timeout_seconds=1).setup_us is None
+
+
 @pytest.mark.assumed("the error code of a throttled serverless invocation is not known")
 def test_more_requests_than_the_maximum_concurrency_are_throttled() -> None:
     variant = Variant(maximum=1)
@@ -149,8 +161,3 @@ def test_a_fleet_that_goes_sends_its_waiting_requests_away() -> None:
     request.join(10)
 
     assert [type(error) for error in variant.errors] == [Retired]
-
-
-def test_a_request_does_not_wait_for_ever() -> None:
-    with pytest.raises(ColdStartFailed, match="no process was up in time"):
-        Variant(maximum=1).on_demand.take(timeout_seconds=0.05)
