@@ -79,3 +79,21 @@ def test_a_launch_without_capacity_is_given_up_after_half_an_hour(user: CloudUse
     assert "InsufficientInstanceCapacity" in seen["FailureReason"]
     assert seconds >= AWS.capacity_seconds
     remove(user, "scarce")
+
+
+@pytest.mark.source("botocore VariantInstanceProvisionTimeoutInSeconds: waits until it expires")
+def test_a_launch_without_capacity_waits_as_long_as_its_variant_says(user: CloudUser) -> None:
+    user.tell("faults", {"kind": "capacity", "available": 0}).raise_for_status()
+    make_config(
+        user,
+        "hasty",
+        a_step("hasty"),
+        variant={"VariantInstanceProvisionTimeoutInSeconds": 600},
+    )
+    user.sagemaker.create_endpoint(EndpointName="hasty", EndpointConfigName="hasty")
+
+    seconds, seen = seconds_to_settle(user, "hasty")
+
+    assert "InsufficientInstanceCapacity" in seen["FailureReason"]
+    assert 600 <= seconds < AWS.capacity_seconds
+    remove(user, "hasty")

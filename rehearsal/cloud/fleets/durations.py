@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+PROVISION_TIMEOUT = "VariantInstanceProvisionTimeoutInSeconds"
 
 
 class DurationKind(StrEnum):
@@ -26,6 +30,15 @@ class Durations:
     provisioning_seconds: float = 0.0
     crash_loop_seconds: float = 0.0
     capacity_seconds: float = 0.0
+
+    def capacity_wait_seconds(self, definition: Mapping[str, Any]) -> float:
+        """Return how long a variant's launch waits for capacity: as long as it says, if it does.
+
+        Source: botocore VariantInstanceProvisionTimeoutInSeconds
+        """
+        if self.capacity_seconds == 0:
+            return 0.0
+        return float(definition.get(PROVISION_TIMEOUT, self.capacity_seconds))
 
 
 FAST = Durations()

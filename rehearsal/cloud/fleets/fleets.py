@@ -274,7 +274,8 @@ class Fleets:
 
     def _give_up(self, instance: Instance) -> None:
         """Fail a launch without capacity, once AWS would have given it up."""
-        pass_time(instance, self._clock, self._launcher.durations.capacity_seconds)
+        seconds = self._launcher.durations.capacity_wait_seconds(instance.spec.definition)
+        pass_time(instance, self._clock, seconds)
         self._fail_launch(instance, messages.NO_CAPACITY)
 
     def _fail_launch(self, instance: Instance, reason: str) -> None:

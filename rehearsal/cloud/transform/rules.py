@@ -13,6 +13,7 @@ from typing import Any
 from rehearsal.cloud.errors import ApiError, validation_exception
 from rehearsal.cloud.fleets.definition import MULTI_MODEL, definitions_of
 from rehearsal.cloud.hosting.messages import not_rehearsed
+from rehearsal.cloud.hosting.model_rules import check_container
 from rehearsal.cloud.transform.errors import JsonPathError
 from rehearsal.cloud.transform.processing import Format, format_of, processing_from_members
 
@@ -109,8 +110,9 @@ def _check_processing(asked: Mapping[str, Any]) -> None:
 
 
 def check_model(model: Mapping[str, Any]) -> None:
-    """Refuse a model that batch transform doesn't take."""
+    """Refuse a model that batch transform doesn't take, or that can't be run here."""
     for container in definitions_of(model):
+        check_container(container)
         if "ModelDataSource" in container:
             raise validation_exception(
                 "ModelDataSource is not supported for transform jobs; use ModelDataUrl."

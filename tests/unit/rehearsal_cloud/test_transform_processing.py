@@ -173,3 +173,8 @@ def test_what_a_rehearsal_does_not_do_is_refused_by_name(
 def test_models_that_need_to_be_told_a_target_are_refused(model: dict[str, Any]) -> None:
     with pytest.raises(ApiError, match="do not support"):
         check_model(model)
+
+
+def test_a_model_package_is_refused_by_name() -> None:
+    with pytest.raises(ApiError, match="does not do model packages"):
+        check_model({"PrimaryContainer": {"ModelPackageName": "package"}})
