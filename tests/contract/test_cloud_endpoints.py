@@ -83,6 +83,8 @@ def test_an_endpoint_is_created_described_and_deleted(user: CloudUser) -> None:
     assert len(processes) == 2
     assert statuses(user, "life") == ["Creating", "InService", "Deleting", "Absent"]
     assert not any(psutil.pid_exists(process["pid"]) for process in processes)
+    prefix = "/aws/sagemaker/Endpoints/life"
+    assert user.client("logs").describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
 
 
 @pytest.mark.source("DG deployment-guardrails-blue-green-canary, sequence")

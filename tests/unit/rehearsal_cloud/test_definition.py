@@ -19,7 +19,17 @@ def test_a_model_deleted_meanwhile_has_no_containers() -> None:
     assert container_plans(None) == ()
 
 
-@pytest.mark.parametrize("members", [{"PrimaryContainer": IMAGE}, {"Containers": [IMAGE]}])
+@pytest.mark.source(
+    "botocore ContainerDefinition ContainerHostname: ignored for a PrimaryContainer"
+)
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"PrimaryContainer": IMAGE},
+        {"PrimaryContainer": {**IMAGE, "ContainerHostname": "named"}},
+        {"Containers": [IMAGE]},
+    ],
+)
 def test_a_single_container_is_the_primary_one(members: dict[str, Any]) -> None:
     assert [plan.hostname for plan in container_plans(members)] == ["primary"]
 

@@ -1,4 +1,4 @@
-"""The fidelity table of rehearsal/README.md against the markers of the cloud's tests."""
+"""The fidelity tables of rehearsal/README.md against the markers of the cloud's tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 README = ROOT / "rehearsal" / "README.md"
+CLOUD = ROOT / "rehearsal" / "cloud"
+EVIDENCE = ("documented", "observed", "assumed")
 TESTS = [
     *(ROOT / "tests" / "unit" / "rehearsal_cloud").glob("test_*.py"),
     *(ROOT / "tests" / "contract").glob("test_cloud_*.py"),
@@ -27,10 +29,37 @@ def marks_by_test() -> dict[str, set[str]]:
 
 
 def rows() -> list[list[str]]:
-    """Return the cells of each row of the fidelity table."""
-    table = README.read_text(encoding="utf-8").partition("## Fidelity")[2]
-    lines = [line for line in table.splitlines() if line.startswith("| ")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+    """Return the cells of each row of the fidelity tables."""
+    tables = README.read_text(encoding="utf-8").partition("## Fidelity")[2]
+    lines = [line for line in tables.splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [row for row in cells if row[0] != "Behaviour"]
+
+
+def test_every_row_says_how_sure_it_is_and_has_a_test_or_a_reason() -> None:
+    wrong = [
+        row
+        for row in rows()
+        if len(row) != 5 or not row[2].startswith(EVIDENCE) or not (row[3] or row[4])
+    ]
+
+    assert wrong == []
+
+
+def test_what_stands_where_is_there() -> None:
+    text = README.read_text(encoding="utf-8")
+    table = text.partition("## Where what stands")[2].partition("\n#")[0]
+    named = []
+    for line in table.splitlines():
+        folder = CLOUD
+        for name in re.findall(r"`([\w./]+)`", line.partition("|")[2].partition("|")[0]):
+            # A file stands in the folder of the one before it.
+            path = CLOUD / name if "/" in name.rstrip("/") else folder / name
+            folder = path.parent if path.suffix else folder
+            named.append(path)
+
+    assert CLOUD / "hosting" / "state.py" in named
+    assert [path for path in named if not path.exists()] == []
 
 
 def test_every_marked_test_stands_in_the_table_and_every_named_test_is_marked() -> None:
