@@ -16,6 +16,8 @@ from rehearsal.cloud.hosting.catalog import Entry
 from rehearsal.cloud.hosting.variants import all_variants, containers_of, is_multi_model
 
 MEMORY_STEP_MB = 1024
+# Of an endpoint's metrics and of those scraped from a container; in words only in the API's model.
+PUBLISH_FREQUENCIES_SECONDS = (10, 30, 60, 120, 180, 240, 300)
 # Declared in an endpoint config and echoed by Describe, but refused when an endpoint is to run it.
 UNREHEARSED_CONFIG = {
     "ExplainerConfig": "explanations",
@@ -64,6 +66,7 @@ def check_config(members: Mapping[str, Any], models: Mapping[str, Entry]) -> Non
                 f"Variant {variant['VariantName']} has no ModelName, so ExecutionRoleArn must be "
                 "specified for the inference components of the endpoint."
             )
+    check_frequency(members.get("MetricsConfig", {}), "metricsConfig")
     if any("ServerlessConfig" in variant for variant in variants):
         _check_serverless(members, models)
     if members.get("ShadowProductionVariants"):
@@ -71,6 +74,18 @@ def check_config(members: Mapping[str, Any], models: Mapping[str, Entry]) -> Non
     if members.get("CrossRegionTrafficConfig") and members.get("AsyncInferenceConfig"):
         raise validation_exception(
             "CrossRegionTrafficConfig is not supported with AsyncInferenceConfig."
+        )
+
+
+def check_frequency(members: Mapping[str, Any], path: str) -> None:
+    """Refuse metrics that are to be published in any other interval than SageMaker's seven."""
+    given = members.get("MetricPublishFrequencyInSeconds")
+    if given is not None and given not in PUBLISH_FREQUENCIES_SECONDS:
+        allowed = ", ".join(str(each) for each in PUBLISH_FREQUENCIES_SECONDS)
+        raise validation_exception(
+            f"1 validation error detected: Value '{given}' at "
+            f"'{path}.metricPublishFrequencyInSeconds' failed to satisfy constraint: Member must "
+            f"satisfy enum value set: [{allowed}]"
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from rehearsal.cloud.errors import validation_exception
 from rehearsal.cloud.hosting import messages
+from rehearsal.cloud.hosting.config_rules import check_frequency
 from rehearsal.cloud.hosting.variants import containers_of
 
 MAXIMUM_ENVIRONMENT_BYTES = 32 * 1024
@@ -69,6 +70,8 @@ def _check_definition(container: Mapping[str, Any]) -> None:
         raise validation_exception(
             "Only one of ModelDataUrl and ModelDataSource may be specified for a container."
         )
+    for endpoint in container.get("ContainerMetricsConfig", {}).get("MetricsEndpoints", ()):
+        check_frequency(endpoint, "containerMetricsConfig.metricsEndpoints.1.member")
     source = container.get("ModelDataSource", {}).get("S3DataSource", {})
     if container.get("Mode") == "MultiModel":
         if source:

@@ -14,6 +14,7 @@ from rehearsal.cloud.hosting.config_rules import (
     check_config,
     check_rehearsed,
 )
+from rehearsal.cloud.hosting.model_rules import check_model
 
 VARIANT = {
     "VariantName": "v",
@@ -77,6 +78,26 @@ def test_serverless_sizes_have_steps_and_an_order(sizes: dict[str, int], words: 
 
     with pytest.raises(ApiError, match=words):
         check_config(serverless(**sizes), models())
+
+
+@pytest.mark.source("botocore MetricPublishFrequencyInSeconds: 10, 30, 60, 120, 180, 240, 300")
+def test_metrics_are_published_in_one_of_seven_intervals() -> None:
+    def config(seconds: int) -> dict[str, Any]:
+        metrics = {"MetricPublishFrequencyInSeconds": seconds}
+        return {"ProductionVariants": [VARIANT], "MetricsConfig": metrics}
+
+    def container(seconds: int) -> dict[str, Any]:
+        endpoint = {"MetricPublishFrequencyInSeconds": seconds}
+        metrics = {"ContainerMetricsConfig": {"MetricsEndpoints": [endpoint]}}
+        return {"PrimaryContainer": {"Image": "image", **metrics}}
+
+    for seconds in (10, 300):
+        check_config(config(seconds), models())
+        check_model(container(seconds))
+    with pytest.raises(ApiError, match=r"'11' at 'metricsConfig\.metricPublish.*\[10, 30, 60, "):
+        check_config(config(11), models())
+    with pytest.raises(ApiError, match=r"'20' at 'containerMetricsConfig.*\[10, 30, 60, "):
+        check_model(container(20))
 
 
 @pytest.mark.source("DG serverless-endpoints, feature exclusions")
