@@ -11,7 +11,6 @@ from moto.backends import get_backend
 
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.errors import SetupError
-from rehearsal.cloud.fleets.instance import Instance
 
 # moto keeps log events in memory; a chatty server must not fill it.
 MAXIMUM_LINES_PER_STREAM = 10_000
@@ -98,11 +97,6 @@ class InstanceLogs:
         self._region = region
         self._lock = threading.Lock()
         self._lines: Counter[tuple[str, str]] = Counter()
-
-    def write(self, instance: Instance, line: str) -> None:
-        """Append one line to the instance's stream."""
-        spec = instance.spec
-        self.append(f"/aws/sagemaker/Endpoints/{spec.endpoint_name}", spec.log_stream, line)
 
     def append(self, group_name: str, stream: str, line: str) -> None:
         """Append one line to any stream; beyond the bound lines are dropped."""

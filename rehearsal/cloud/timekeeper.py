@@ -31,11 +31,6 @@ class Timekeeper:
     tick: Callable[[], None]
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def is_manual(self) -> bool:
-        """Tell whether time stands still until it is moved."""
-        return isinstance(self.clock, ManualClock)
-
     def advance(self, seconds: float) -> float:
         """Move time forward and return what it is then; 0 seconds look once at now.
 

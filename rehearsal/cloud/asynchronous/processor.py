@@ -201,8 +201,8 @@ class Processor:
     def _note(self, request: AsyncRequest, place: Place, ending: Ending) -> None:
         line = success_line(ending.measured) if ending.failure_reason is None else ending.log_line
         self.log(
-            f"/aws/sagemaker/Endpoints/{request.endpoint_name}",
-            f"{place.variant_name}/{place.instance.spec.instance_id}/data-log",
+            place.instance.spec.log_group,
+            f"{place.instance.spec.log_stream}/data-log",
             f"{timestamp(self.clock.now())[:-1]}:[sagemaker logs] [{request.inference_id}] {line}",
         )
 

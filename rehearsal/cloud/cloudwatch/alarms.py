@@ -61,10 +61,6 @@ class Alarm:
     forced_at: float | None = None
 
     @property
-    def state_value(self) -> str:
-        return self.state.value
-
-    @property
     def rule(self) -> AlarmRule:
         return rule_from_members(self.members)
 

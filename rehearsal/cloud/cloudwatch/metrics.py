@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rehearsal.cloud.cloudwatch.statistic import extended
-from rehearsal.cloud.cloudwatch.statistic import percentile as percentile
 
 MINUTE_SECONDS = 60
 HOUR_SECONDS = 3_600

@@ -53,11 +53,6 @@ class ArtifactCache:
         self._store = store
         self._lock = threading.Lock()
 
-    def exists(self, url: str) -> bool:
-        """Tell whether the object behind an s3:// URL is there."""
-        bucket, key = bucket_and_key(url)
-        return self._store.read(bucket, key) is not None
-
     def directory_of(self, data: ModelData | None, *, deadline: float = NO_DEADLINE) -> Path:
         """Return the directory with the data's files; an empty one without data.
 

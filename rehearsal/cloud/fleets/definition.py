@@ -14,7 +14,6 @@ PRIMARY = "primary"
 MULTI_MODEL = "MultiModel"
 # Source: the AWS provider's documentation of sagemaker.Model, channelName.
 ADDITIONAL_DATA_ROOT = "/opt/ml/additional-model-data-sources"
-NO_PIPELINE_NAME = "container_1"
 
 
 class DataForm(StrEnum):

@@ -227,10 +227,10 @@ def _refuse(problem: str | None) -> None:
         raise validation_exception(problem)
 
 
-def json_response(result: Mapping[str, Any], *, status: int = 200) -> Response:
+def json_response(result: Mapping[str, Any]) -> Response:
     """Return a JSON 1.1 answer."""
     return Response(
-        status=status,
+        status=200,
         headers=(("Content-Type", CONTENT_TYPE), ("x-amzn-RequestId", request_id())),
         body=json.dumps(result).encode(),
     )

@@ -163,7 +163,7 @@ class Deployment:
 
     Args:
         previous: the live fleet's wanted counts and weights before a scale, put back if it fails
-        deadline: rehearsal time after which the deployment rolls back, or None
+        timeout_seconds: from its start until it rolls back, in rehearsal time; or None
         failure_reason: set once the deployment is rolling back; empty when nobody is to know why
         rollback: how the deployment is to be undone on purpose, or None
         polls_left: Describe calls that RollingBack is still to be seen by

@@ -6,7 +6,8 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rehearsal.cloud.cloudwatch.metrics import Bucket, MetricStore, percentile, series_key
+from rehearsal.cloud.cloudwatch.metrics import Bucket, MetricStore, series_key
+from rehearsal.cloud.cloudwatch.statistic import percentile
 
 NAMESPACE = "AWS/SageMaker"
 # Requests between two ticks; beyond it the oldest are lost from the metrics, not from the client.

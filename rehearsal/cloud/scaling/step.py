@@ -14,7 +14,6 @@ from typing import Any
 
 from rehearsal.cloud.scaling.target import ScalingPolicy
 
-ADJUSTMENT_TYPES = ("ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity")
 MAXIMUM_STEPS = 20
 
 

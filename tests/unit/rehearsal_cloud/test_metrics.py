@@ -12,9 +12,9 @@ from rehearsal.cloud.cloudwatch.metrics import (
     MAXIMUM_VALUES,
     Bucket,
     MetricStore,
-    percentile,
     series_key,
 )
+from rehearsal.cloud.cloudwatch.statistic import percentile
 
 KEY = series_key("N", "m", {"A": "1"})
 

@@ -66,4 +66,3 @@ def test_a_clock_that_runs_by_itself_is_not_moved() -> None:
 
     with pytest.raises(SetupError, match="--clock manual"):
         keeper.advance(1)
-    assert not keeper.is_manual
