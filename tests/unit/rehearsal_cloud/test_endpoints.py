@@ -113,9 +113,11 @@ def test_an_update_to_the_same_config_launches_a_new_fleet(hosting: SimulatedHos
     create(hosting)
     before = set(hosting.fleets.instances)
 
-    seen = update(hosting, "two")
+    # There is no DeploymentConfig to retain, which is no mistake either.
+    seen = update(hosting, "two", RetainDeploymentConfig=True)
 
     assert seen["EndpointConfigName"] == "two"
+    assert "LastDeploymentConfig" not in seen
     assert set(hosting.fleets.instances).isdisjoint(before)
 
 
