@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from rehearsal.cloud.asynchronous.api import ASYNC_PATH, AsyncApi
-from rehearsal.cloud.errors import ApiError, ModelError
+from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.faults.throttling import throttled
 from rehearsal.cloud.history.history import History
-from rehearsal.cloud.hosting.api import CONTENT_TYPE, HostingApi
+from rehearsal.cloud.hosting.api import HostingApi
 from rehearsal.cloud.http import Request, Response
-from rehearsal.cloud.ids import request_id
+from rehearsal.cloud.json_protocol import error_response
 from rehearsal.cloud.runtime.invoke import INVOCATIONS_PATH, Invoker
 from rehearsal.cloud.runtime.stream import STREAM_PATH, invoke_with_response_stream
 from rehearsal.cloud.scaling.api import ScalingApi
@@ -60,7 +59,7 @@ class CloudApplication:
             return self._sagemaker(target.removeprefix(SAGEMAKER_PREFIX), request)
         if target.startswith(SCALING_PREFIX):
             operation = target.removeprefix(SCALING_PREFIX)
-            if self.scaling.handles(request):
+            if self.scaling.handles(operation, request):
                 return self.scaling(operation, request)
         return self.moto(request)
 
@@ -87,24 +86,3 @@ class CloudApplication:
                 f"the rehearsal cloud does not do {operation} of this resource; it does {known}",
             )
         return self.hosting(operation, request)
-
-
-def error_response(error: ApiError) -> Response:
-    """Return an error in the shape both JSON protocols' clients read."""
-    body = (
-        error.body()
-        if isinstance(error, ModelError)
-        else {
-            "__type": error.code,
-            **error.body(),
-        }
-    )
-    return Response(
-        status=error.status,
-        headers=(
-            ("Content-Type", CONTENT_TYPE),
-            ("x-amzn-ErrorType", error.code),
-            ("x-amzn-RequestId", request_id()),
-        ),
-        body=json.dumps(body).encode(),
-    )

@@ -45,16 +45,25 @@ def validated_input(service: str, operation: str, body: bytes) -> dict[str, Any]
     Raises:
         ApiError: not JSON, an unknown member, a wrong type, or a constraint not satisfied
     """
-    try:
-        members = json.loads(body or b"{}")
-    except ValueError as err:
-        raise ApiError("SerializationException", f"body is not JSON: {err}") from err
-    shape = service_model(service).operation_model(operation).input_shape
-    if shape is None or not isinstance(members, dict):
-        raise ApiError("SerializationException", f"{operation} takes a JSON object")
+    members = json_members(operation, body)
     problem = input_problem(service, operation, members)
     if problem is not None:
         raise validation_exception(problem)
+    return members
+
+
+def json_members(operation: str, body: bytes) -> dict[str, Any]:
+    """Return the members sent for an operation, before any is looked at; none without a body.
+
+    Raises:
+        ApiError: not a JSON object
+    """
+    try:
+        members = json.loads(body) if body else {}
+    except ValueError as err:
+        raise ApiError("SerializationException", f"body is not JSON: {err}") from err
+    if not isinstance(members, dict):
+        raise ApiError("SerializationException", f"{operation} takes a JSON object")
     return members
 
 

@@ -147,6 +147,18 @@ def test_an_unknown_member_is_refused_by_name(user: CloudUser) -> None:
     assert "unknown member colour" in answer.json()["message"]
 
 
+@pytest.mark.parametrize("target", ["SageMaker.AddTags", "AnyScaleFrontendService.TagResource"])
+@pytest.mark.parametrize("body", ["{", "[]"])
+def test_a_body_that_is_no_json_object_is_refused_before_it_is_routed(
+    user: CloudUser, target: str, body: str
+) -> None:
+    import requests
+
+    answer = requests.post(user.cloud.url, data=body, headers={"X-Amz-Target": target}, timeout=10)
+
+    assert (answer.status_code, answer.json()["__type"]) == (400, "SerializationException")
+
+
 @pytest.mark.assumed("the service's text for both or neither container form is not known")
 def test_a_model_needs_exactly_one_container_form(user: CloudUser, name: str) -> None:
     message = refusal(user.sagemaker.create_model, ModelName=name, ExecutionRoleArn=ROLE_ARN)

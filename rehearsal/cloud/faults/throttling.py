@@ -5,12 +5,13 @@ S3 is left out: its requests don't name their operation.
 
 from __future__ import annotations
 
-import json
 import re
 
+from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.ids import request_id
+from rehearsal.cloud.json_protocol import error_response
 
 RATE_EXCEEDED = "Rate exceeded"
 INVOCATIONS = {
@@ -36,7 +37,7 @@ def throttled(request: Request, faults: Faults) -> Response | None:
     if SMITHY_PATH.fullmatch(request.raw_path):
         return _smithy_error()
     if "x-amz-target" in request.headers or request.raw_path.startswith("/endpoints/"):
-        return _json_error()
+        return error_response(ApiError("ThrottlingException", RATE_EXCEEDED))
     return _query_error()
 
 
@@ -55,19 +56,6 @@ def operation_of(request: Request) -> str | None:
         action = QUERY_ACTION.search(request.body)
         return action[1].decode() if action is not None else None
     return None
-
-
-def _json_error() -> Response:
-    body = {"__type": "ThrottlingException", "message": RATE_EXCEEDED, "Message": RATE_EXCEEDED}
-    return Response(
-        status=400,
-        headers=(
-            ("Content-Type", "application/x-amz-json-1.1"),
-            ("x-amzn-ErrorType", "ThrottlingException"),
-            ("x-amzn-RequestId", request_id()),
-        ),
-        body=json.dumps(body).encode(),
-    )
 
 
 def _query_error() -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +18,9 @@ from rehearsal.cloud.hosting.model_rules import check_model
 from rehearsal.cloud.hosting.tags import tag_list, tag_page
 from rehearsal.cloud.hosting.variants import DEFAULT_WEIGHT, all_variants, containers_of
 from rehearsal.cloud.http import Request, Response
-from rehearsal.cloud.ids import request_id
-from rehearsal.cloud.shapes import validated_input
+from rehearsal.cloud.json_protocol import json_response
+from rehearsal.cloud.shapes import json_members, validated_input
 
-CONTENT_TYPE = "application/x-amz-json-1.1"
 OWN_KINDS = (MODEL, CONFIG, ENDPOINT)
 
 
@@ -59,7 +57,7 @@ class HostingApi:
         if operation not in self.operations:
             return False
         if operation in ("AddTags", "ListTags", "DeleteTags"):
-            arn = str(json.loads(request.body or b"{}").get("ResourceArn", ""))
+            arn = str(json_members(operation, request.body).get("ResourceArn", ""))
             return arn.split(":")[-1].split("/")[0] in OWN_KINDS
         return True
 
@@ -225,12 +223,3 @@ def _how_to_know(image: str) -> str:
 def _refuse(problem: str | None) -> None:
     if problem is not None:
         raise validation_exception(problem)
-
-
-def json_response(result: Mapping[str, Any]) -> Response:
-    """Return a JSON 1.1 answer."""
-    return Response(
-        status=200,
-        headers=(("Content-Type", CONTENT_TYPE), ("x-amzn-RequestId", request_id())),
-        body=json.dumps(result).encode(),
-    )

@@ -6,22 +6,21 @@ namespaces than sagemaker go to moto.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.cloud.errors import validation_exception
-from rehearsal.cloud.hosting.api import json_response
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.ids import new_id
+from rehearsal.cloud.json_protocol import json_response
 from rehearsal.cloud.scaling import checks
 from rehearsal.cloud.scaling.listing import page, tag_problem
 from rehearsal.cloud.scaling.scaler import Key, Scaler, policies_of
 from rehearsal.cloud.scaling.schedule import BadSchedule
 from rehearsal.cloud.scaling.target import STEP_SCALING, ScalableTarget, ScalingPolicy
 from rehearsal.cloud.scaling.tracked import alarms_of
-from rehearsal.cloud.shapes import validated_input
+from rehearsal.cloud.shapes import json_members, validated_input
 
 SERVICE = "application-autoscaling"
 SUSPENSIONS = (
@@ -59,9 +58,9 @@ class ScalingApi:
             "ListTagsForResource": self._list_tags,
         }
 
-    def handles(self, request: Request) -> bool:
+    def handles(self, operation: str, request: Request) -> bool:
         """Tell whether a call is about SageMaker variants, or about a target's tags."""
-        members = json.loads(request.body or b"{}")
+        members = json_members(operation, request.body)
         return members.get("ServiceNamespace") == "sagemaker" or "ResourceARN" in members
 
     def __call__(self, operation: str, request: Request) -> Response:

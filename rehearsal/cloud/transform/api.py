@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.cloud.errors import ApiError
-from rehearsal.cloud.hosting.api import json_response
 from rehearsal.cloud.hosting.tags import merged_tags, tag_list, tag_page
 from rehearsal.cloud.http import Request, Response
-from rehearsal.cloud.shapes import validated_input
+from rehearsal.cloud.json_protocol import json_response
+from rehearsal.cloud.shapes import json_members, validated_input
 from rehearsal.cloud.transform.job import TRANSFORM_JOB
 from rehearsal.cloud.transform.jobs import TransformJobs
 
@@ -39,7 +38,8 @@ class TransformApi:
     def handles(self, operation: str, request: Request) -> bool:
         """Tell whether an operation is ours; of tags those of jobs are."""
         if operation in TAG_OPERATIONS:
-            return _tagged_name(request) is not None
+            arn = str(json_members(operation, request.body).get("ResourceArn", ""))
+            return arn.split(":")[-1].partition("/")[0] == TRANSFORM_JOB
         return operation in self.operations
 
     def __call__(self, operation: str, request: Request) -> Response:
@@ -79,13 +79,3 @@ class TransformApi:
 
     def _arn(self, asked: Mapping[str, Any]) -> str:
         return self.jobs.get(asked["ResourceArn"].rpartition("/")[2]).arn
-
-
-def _tagged_name(request: Request) -> str | None:
-    """Return the name of the job whose tags are asked for, or None for another resource's."""
-    try:
-        arn = str(json.loads(request.body or b"{}").get("ResourceArn", ""))
-    except (ValueError, AttributeError):
-        return None
-    kind, _, name = arn.split(":")[-1].partition("/")
-    return name if kind == TRANSFORM_JOB else None

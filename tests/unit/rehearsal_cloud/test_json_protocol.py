@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from rehearsal.cloud.application import error_response
 from rehearsal.cloud.errors import ApiError, ModelError, validation_exception
+from rehearsal.cloud.json_protocol import error_response
 
 
 def test_a_refusal_carries_its_code_where_both_protocols_look() -> None:
