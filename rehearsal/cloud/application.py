@@ -12,13 +12,14 @@ from rehearsal.cloud.faults.throttling import throttled
 from rehearsal.cloud.history.history import History
 from rehearsal.cloud.hosting.api import HostingApi
 from rehearsal.cloud.http import Request, Response
-from rehearsal.cloud.json_protocol import error_response
+from rehearsal.cloud.json_protocol import CONTENT_TYPE, RUNTIME_CONTENT_TYPE, error_response
 from rehearsal.cloud.runtime.invoke import INVOCATIONS_PATH, Invoker
 from rehearsal.cloud.runtime.stream import STREAM_PATH, invoke_with_response_stream
 from rehearsal.cloud.scaling.api import ScalingApi
 from rehearsal.cloud.transform.api import TransformApi
 
 SAGEMAKER_PREFIX = "SageMaker."
+RUNTIME_PREFIX = "/endpoints/"
 SCALING_PREFIX = "AnyScaleFrontendService."
 
 
@@ -46,11 +47,13 @@ class CloudApplication:
         try:
             return self._route(request)
         except ApiError as err:
-            return error_response(err)
+            is_runtime = request.raw_path.startswith(RUNTIME_PREFIX)
+            content_type = RUNTIME_CONTENT_TYPE if is_runtime else CONTENT_TYPE
+            return error_response(err, content_type=content_type)
 
     def _route(self, request: Request) -> Response:
         path = request.raw_path
-        if path.startswith("/endpoints/"):
+        if path.startswith(RUNTIME_PREFIX):
             return self._invoke(request)
         if path.startswith("/rehearsal/"):
             return self.control(request)

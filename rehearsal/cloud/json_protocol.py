@@ -11,6 +11,8 @@ from rehearsal.cloud.http import Response
 from rehearsal.cloud.ids import request_id
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
+# The runtime's protocol is REST with JSON.
+RUNTIME_CONTENT_TYPE = "application/json"
 
 
 def json_response(result: Mapping[str, Any]) -> Response:
@@ -22,13 +24,13 @@ def json_response(result: Mapping[str, Any]) -> Response:
     )
 
 
-def error_response(error: ApiError) -> Response:
+def error_response(error: ApiError, *, content_type: str = CONTENT_TYPE) -> Response:
     """Return a refusal, with its code where every client of the protocol looks."""
     kind = {} if isinstance(error, ModelError) else {"__type": error.code}
     return Response(
         status=error.status,
         headers=(
-            ("Content-Type", CONTENT_TYPE),
+            ("Content-Type", content_type),
             ("x-amzn-ErrorType", error.code),
             ("x-amzn-RequestId", request_id()),
         ),

@@ -41,7 +41,7 @@ def post(user: CloudUser, operation: str, **members: Any) -> requests.Response:
     )
 
 
-@pytest.mark.source("botocore metadata: json 1.1, X-Amz-Target; timestamps, absent members")
+@pytest.mark.source("botocore metadata: json 1.1, rest-json, X-Amz-Target; times; absent members")
 def test_answers_are_json_with_epoch_times_and_without_what_is_unset(
     user: CloudUser, name: str
 ) -> None:
@@ -49,6 +49,7 @@ def test_answers_are_json_with_epoch_times_and_without_what_is_unset(
 
     good = post(user, "DescribeModel", ModelName=name)
     bad = post(user, "DescribeModel", ModelName="none")
+    runtime = requests.post(f"{user.cloud.url}/endpoints/none/invocations", data=b"x", timeout=30)
 
     assert good.headers["Content-Type"] == "application/x-amz-json-1.1"
     assert good.headers["x-amzn-RequestId"]
@@ -57,6 +58,8 @@ def test_answers_are_json_with_epoch_times_and_without_what_is_unset(
     assert "VpcConfig" not in good.json()
     assert bad.status_code == 400
     assert bad.json()["__type"] == bad.headers["x-amzn-ErrorType"] == "ValidationException"
+    assert runtime.headers["Content-Type"] == "application/json"
+    assert runtime.headers["x-amzn-ErrorType"] == "ValidationError"
 
 
 @pytest.mark.source("botocore waiters-2: endpoint_in_service, endpoint_deleted")
