@@ -11,7 +11,7 @@ from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.ids import request_id
-from rehearsal.cloud.json_protocol import error_response
+from rehearsal.cloud.json_protocol import RUNTIME_CONTENT_TYPE, error_response
 
 RATE_EXCEEDED = "Rate exceeded"
 INVOCATIONS = {
@@ -36,8 +36,11 @@ def throttled(request: Request, faults: Faults) -> Response | None:
         return None
     if SMITHY_PATH.fullmatch(request.raw_path):
         return _smithy_error()
-    if "x-amz-target" in request.headers or request.raw_path.startswith("/endpoints/"):
-        return error_response(ApiError("ThrottlingException", RATE_EXCEEDED))
+    error = ApiError("ThrottlingException", RATE_EXCEEDED)
+    if request.raw_path.startswith("/endpoints/"):
+        return error_response(error, content_type=RUNTIME_CONTENT_TYPE)
+    if "x-amz-target" in request.headers:
+        return error_response(error)
     return _query_error()
 
 
