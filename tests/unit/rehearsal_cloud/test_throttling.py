@@ -22,12 +22,12 @@ def request(target: str, body: bytes = b"", *, method: str = "POST", **headers: 
 
 CALLS = [
     (request("/", x_amz_target="SageMaker.CreateModel"), "CreateModel", "x-amz-json"),
-    (request("/endpoints/e/invocations"), "InvokeEndpoint", "x-amz-json"),
-    (request("/endpoints/e/async-invocations"), "InvokeEndpointAsync", "x-amz-json"),
+    (request("/endpoints/e/invocations"), "InvokeEndpoint", "application/json"),
+    (request("/endpoints/e/async-invocations"), "InvokeEndpointAsync", "application/json"),
     (
         request("/endpoints/e/invocations-response-stream"),
         "InvokeEndpointWithResponseStream",
-        "x-amz-json",
+        "application/json",
     ),
     (request("/service/Granite/operation/PutMetricData"), "PutMetricData", "cbor"),
     (request("/", b"Action=GetRole&Version=1", content_type=FORM), "GetRole", "xml"),
