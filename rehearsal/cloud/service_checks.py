@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rehearsal.cloud.fleets.artifacts import bucket_and_key
 from rehearsal.cloud.fleets.images import Image, ImageReference, ImageStore, reference_from_uri
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.identity.access import Access
 from rehearsal.cloud.registry import ACCEPTED_MEDIA_TYPES
+from rehearsal.cloud.s3_url import bucket_and_key
 
 NOT_IN_ECR = 'Using non-ECR image "{image}" without Vpc repository access mode is not supported.'
 REPOSITORY_MISSING = (

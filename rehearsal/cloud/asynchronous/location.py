@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,16 +41,3 @@ def locations(
         if failure_path is None
         else f"{failure_path.rstrip('/')}/{stem}-error{dot}{suffix}",
     )
-
-
-def bucket_and_key(url: str) -> tuple[str, str]:
-    """Split an s3:// URI or an https:// URL of S3, path style or virtual hosted."""
-    parts = urlsplit(url)
-    path = parts.path.lstrip("/")
-    if parts.scheme == "s3":
-        return parts.netloc, path
-    first = parts.netloc.partition(".")[0]
-    if first == "s3" or first.startswith("s3-"):
-        bucket, _, key = path.partition("/")
-        return bucket, unquote(key)
-    return parts.netloc.partition(".s3")[0], unquote(path)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from rehearsal.cloud.asynchronous.choice import Place
-from rehearsal.cloud.asynchronous.location import bucket_and_key
 from rehearsal.cloud.asynchronous.measure import Measured, request_data
 from rehearsal.cloud.asynchronous.notice import message, timestamp, topic_for
 from rehearsal.cloud.asynchronous.request import AsyncRequest
@@ -17,6 +16,7 @@ from rehearsal.cloud.cloudwatch.metrics import MetricStore
 from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.role_objects import RoleObjects
 from rehearsal.cloud.runtime.forward import Outcome, forward
+from rehearsal.cloud.s3_url import bucket_and_key
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 import shutil
 import stat
 import tarfile
@@ -20,10 +19,10 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.fleets.definition import DataForm, ModelData
+from rehearsal.cloud.s3_url import bucket_and_key
 
 MAXIMUM_ARTIFACT_BYTES = 512 * 1024 * 1024
 MAXIMUM_OBJECTS = 10_000
@@ -117,19 +116,6 @@ class ArtifactCache:
                 _make_read_only(partial)
                 partial.rename(target)
         return target
-
-
-def bucket_and_key(url: str) -> tuple[str, str]:
-    """Split an s3:// URL, or an https:// URL of S3 with the bucket in the path or the host."""
-    parts = urlsplit(url, allow_fragments=False)
-    query = f"?{parts.query}" if parts.query else ""
-    path = (parts.path + query).removeprefix("/")
-    if parts.scheme != "https":
-        return parts.netloc, path
-    if parts.netloc.startswith(("s3.", "s3-")):
-        bucket, _, key = path.partition("/")
-        return bucket, key
-    return re.split(r"\.s3[.-]", parts.netloc, maxsplit=1)[0], path
 
 
 def check_object_names(names: list[str]) -> None:

@@ -26,11 +26,11 @@ from types import TracebackType
 from rehearsal.cloud.fleets.artifacts import (
     ArtifactCache,
     ArtifactError,
-    bucket_and_key,
     linked_copy,
 )
 from rehearsal.cloud.fleets.definition import ModelData
 from rehearsal.cloud.fleets.model_api import LOAD_WALL_SECONDS, ModelApi, ModelNotLoaded
+from rehearsal.cloud.s3_url import bucket_and_key
 
 logger = logging.getLogger(__name__)
 

@@ -25,6 +25,7 @@ from rehearsal.cloud.hosting.engine import Engine
 from rehearsal.cloud.hosting.listing import Row, page
 from rehearsal.cloud.ids import new_id
 from rehearsal.cloud.role_objects import RoleObjects
+from rehearsal.cloud.s3_url import bucket_and_key
 from rehearsal.cloud.transform.errors import TransformError
 from rehearsal.cloud.transform.inputs import Input
 from rehearsal.cloud.transform.job import TRANSFORM_JOB, Job, Status, describe, summary
@@ -202,7 +203,7 @@ class TransformJobs:
                     url=url,
                     region=self.engine.catalog.region,
                     role=storage.role_arn,
-                    bucket=url.partition("://")[2].partition("/")[0],
+                    bucket=bucket_and_key(url)[0],
                 )
             )
         return items

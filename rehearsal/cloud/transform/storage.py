@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rehearsal.cloud.asynchronous.location import bucket_and_key
 from rehearsal.cloud.clock import datetime_from_epoch
 from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.role_objects import RoleObjects
+from rehearsal.cloud.s3_url import bucket_and_key
 from rehearsal.cloud.transform.errors import Fault, TransformError
 from rehearsal.cloud.transform.inputs import (
     Input,

@@ -13,7 +13,6 @@ import pytest
 from rehearsal.cloud.fleets.artifacts import (
     ArtifactCache,
     ArtifactError,
-    bucket_and_key,
     check_object_names,
     linked_copy,
 )
@@ -148,15 +147,3 @@ def test_a_linked_copy_has_the_files_and_replaces_what_was_there(tmp_path: Path)
 
     assert (tmp_path / "to" / "sub" / "x").samefile(tmp_path / "from" / "sub" / "x")
     assert not (tmp_path / "to" / "old").exists()
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "s3://bucket/some/key",
-        "https://s3.eu-west-1.amazonaws.com/bucket/some/key",
-        "https://bucket.s3.eu-west-1.amazonaws.com/some/key",
-    ],
-)
-def test_an_object_is_named_by_s3_or_https(url: str) -> None:
-    assert bucket_and_key(url) == ("bucket", "some/key")

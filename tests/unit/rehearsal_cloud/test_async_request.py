@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.cloud.asynchronous.location import bucket_and_key, locations
+from rehearsal.cloud.asynchronous.location import locations
 from rehearsal.cloud.asynchronous.notice import MAXIMUM_RESPONSE_BYTES, message, topics
 from rehearsal.cloud.asynchronous.request import AsyncRequest, members_from_http
 from rehearsal.cloud.errors import ApiError
@@ -81,19 +81,6 @@ def test_objects_are_named_by_filename_and_extension() -> None:
     assert (plain.output, plain.failure) == ("s3://b/out/n.out", "s3://b/bad/n-error.out")
     assert (named.output, named.failure) == ("s3://b/out/x/y/a.json", "s3://b/bad/a-error.json")
     assert (bare.output, bare.failure) == ("s3://b/a", None)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "s3://b/a/k.csv",
-        "https://b.s3.eu-west-1.amazonaws.com/a/k.csv",
-        "https://b.s3-eu-west-1.amazonaws.com/a/k.csv",
-        "https://s3.eu-west-1.amazonaws.com/b/a/k.csv",
-    ],
-)
-def test_an_input_location_may_be_written_in_each_of_s3s_ways(url: str) -> None:
-    assert bucket_and_key(url) == ("b", "a/k.csv")
 
 
 def test_each_topic_is_told_once() -> None:
