@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rehearsal.cloud.asynchronous.backlog import Backlog
@@ -128,9 +128,11 @@ class Dispatcher:
         route = self.routes.get(name)
         if route is None:
             return
-        for request in queue.take_expired(self.processor.clock.now()):
+        expired = queue.take_expired(self.processor.clock.now())
+        if expired:
             variant_name = route.variants[0].name if route.variants else ""
-            self._in_thread(self.processor.expire, request, variant_name)
+            # In one thread: a whole queue may expire at once.
+            self._in_thread(self._expire, expired, variant_name)
         while queue.waiting and self._in_flight < MAXIMUM_IN_FLIGHT:
             place = free_place(route, concurrency, self._rng)
             # A table read just before it was replaced may name instances that are draining.
@@ -165,6 +167,10 @@ class Dispatcher:
             target(*arguments)
         except Exception:
             logger.exception("asynchronous request failed")
+
+    def _expire(self, requests: Sequence[AsyncRequest], variant_name: str) -> None:
+        for request in requests:
+            self.processor.expire(request, variant_name)
 
     def _process(self, queue: Backlog, request: AsyncRequest, place: Place) -> None:
         is_done = True

@@ -31,6 +31,7 @@ class Worker:
         self.clock = ManualClock()
         self.store = MetricStore()
         self.attempts: list[int] = []
+        self.expiring: list[threading.Thread] = []
         self.ended = threading.Event()
         self._losses = losses
 
@@ -42,6 +43,7 @@ class Worker:
         return True
 
     def expire(self, request: AsyncRequest, variant_name: str) -> None:
+        self.expiring.append(threading.current_thread())
         self.ended.set()
 
 
@@ -94,6 +96,22 @@ def test_a_request_waits_for_an_instance_and_expires_without_one(
 
     assert setup.worker.ended.wait(WAIT_SECONDS)
     assert setup.worker.attempts == []
+
+
+def test_a_queue_that_expires_whole_takes_one_thread(stopped: list[Dispatcher]) -> None:
+    setup = Setup()
+    setup.instance.state = InstanceState.DRAINING
+    stopped.append(setup.dispatcher)
+    for _ in range(50):
+        setup.dispatcher.put(a_request(received_at=setup.worker.clock.now(), ttl_seconds=60))
+
+    setup.worker.clock.advance(61)
+    setup.dispatcher.start()
+
+    assert setup.worker.ended.wait(WAIT_SECONDS)
+    setup.worker.expiring[0].join(WAIT_SECONDS)
+    assert len(setup.worker.expiring) == 50
+    assert len(set(setup.worker.expiring)) == 1
 
 
 def test_a_full_queue_refuses_and_says_how_full_it_is() -> None:
