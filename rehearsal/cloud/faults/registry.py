@@ -10,7 +10,7 @@ import itertools
 import random
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rehearsal.cloud.errors import ApiError, SetupError
@@ -101,8 +101,9 @@ class Faults:
             waiting = sum(not fault.is_spent for fault in self._faults.values())
             if waiting >= MAXIMUM_FAULTS:
                 raise SetupError(f"there are {waiting} faults waiting already; clear some first")
-            fault = fault_from_members("", members)
-            fault = fault_from_members(f"fault-{next(self._numbers)}", members)
+            asked = fault_from_members("", members)
+            # What is refused takes no number.
+            fault = replace(asked, fault_id=f"fault-{next(self._numbers)}")
             self._faults[fault.fault_id] = fault
             self._chances[fault.fault_id] = random.Random(f"{self._seed}/{fault.fault_id}")
             self._drop_oldest_spent()

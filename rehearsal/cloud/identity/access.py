@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from moto.backends import get_backend
-
 from rehearsal.cloud.identity.conditions import Context
 from rehearsal.cloud.identity.policy import Document, Policies, Request, is_allowed, trusts
+from rehearsal.cloud.services import backend
 
 SAGEMAKER_PRINCIPAL = "sagemaker.amazonaws.com"
 # Without these no layer of an image comes; GetAuthorizationToken is asked of "*".
@@ -140,7 +139,7 @@ class Access:
             policy=_document(found.policy),
         ):
             return False
-        wanted = kms_key_id or _default_key(found)
+        wanted = kms_key_id if kms_key_id is not None else _default_key(found)
         return wanted is None or self.may_use_key(role_arn, "kms:GenerateDataKey", wanted)
 
     def may_decrypt(self, role_arn: str, bucket: str, key: str) -> bool:
@@ -180,12 +179,18 @@ class Access:
     # ---- ECR, SNS, CloudWatch
 
     def may_pull(
-        self, role_arn: str, repository: str, *, account_id: str = "", region: str = ""
+        self,
+        role_arn: str,
+        repository: str,
+        *,
+        account_id: str | None = None,
+        region: str | None = None,
     ) -> bool:
         """Tell whether the role may pull from a repository; this account's unless one is named."""
         found = self._backend("ecr").repositories.get(repository)
-        owner = account_id or self.account_id
-        arn = f"arn:aws:ecr:{region or self.region}:{owner}:repository/{repository}"
+        owner = self.account_id if account_id is None else account_id
+        where = self.region if region is None else region
+        arn = f"arn:aws:ecr:{where}:{owner}:repository/{repository}"
         policy = _document(found.policy) if found is not None else None
         return self.may(role_arn, TOKEN_ACTION, "*") and all(
             self.may(role_arn, action, arn, policy=policy) for action in PULL_ACTIONS
@@ -237,8 +242,7 @@ class Access:
         return self._backend("s3").buckets.get(name)
 
     def _backend(self, service: str) -> Any:
-        backends: Any = get_backend(service)  # type: ignore[call-overload]
-        return backends[self.account_id]["aws" if service in ("iam", "s3") else self.region]
+        return backend(service, self.account_id, self.region)
 
 
 def _default_key(bucket: Any) -> str | None:
