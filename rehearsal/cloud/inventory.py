@@ -1,7 +1,8 @@
 """Everything that exists in the rehearsal cloud now, over all services a program uses.
 
 Left out, as on AWS they outlive what made them: log groups of deleted endpoints, and KMS keys
-that wait for their deletion.
+that wait for their deletion. moto's mappings are copied before they are gone through, as clients
+make and delete things meanwhile.
 """
 
 from __future__ import annotations
@@ -55,34 +56,34 @@ def _hosting(engine: Engine, scaler: Scaler) -> Iterator[Resource]:
 
 
 def _cloudwatch(engine: Engine) -> Iterator[Resource]:
-    for name in engine.cloudwatch.alarms:
+    for name in list(engine.cloudwatch.alarms):
         yield _resource("cloudwatch", "alarm", name)
-    for name in engine.cloudwatch.dashboards:
+    for name in list(engine.cloudwatch.dashboards):
         yield _resource("cloudwatch", "dashboard", name)
 
 
 def _storage(account_id: str, region: str) -> Iterator[Resource]:
-    for name in backend("s3", account_id, region).buckets:
+    for name in list(backend("s3", account_id, region).buckets):
         yield _resource("s3", "bucket", name)
-    for name in backend("ecr", account_id, region).repositories:
+    for name in list(backend("ecr", account_id, region).repositories):
         yield _resource("ecr", "repository", name)
 
 
 def _identity(account_id: str, region: str) -> Iterator[Resource]:
-    for role in backend("iam", account_id, region).get_roles():
+    for role in list(backend("iam", account_id, region).roles.values()):
         yield _resource("iam", "role", role.name)
-    for key_id, key in backend("kms", account_id, region).keys.items():
+    for key_id, key in list(backend("kms", account_id, region).keys.items()):
         if key.key_manager == "CUSTOMER" and key.key_state != "PendingDeletion":
             yield _resource("kms", "key", key_id)
 
 
 def _messages(account_id: str, region: str) -> Iterator[Resource]:
-    for arn in backend("sns", account_id, region).topics:
+    for arn in list(backend("sns", account_id, region).topics):
         yield _resource("sns", "topic", arn.rpartition(":")[2])
-    for name in backend("sqs", account_id, region).queues:
+    for name in list(backend("sqs", account_id, region).queues):
         yield _resource("sqs", "queue", name)
-    for bus in backend("events", account_id, region).event_buses.values():
-        for name in bus.rules:
+    for bus in list(backend("events", account_id, region).event_buses.values()):
+        for name in list(bus.rules):
             yield _resource("events", "rule", name)
 
 

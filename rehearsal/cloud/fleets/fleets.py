@@ -70,7 +70,6 @@ class Fleets:
         self._waiting: list[tuple[threading.Thread, Instance]] = []
         self._lock = threading.Lock()
         self._fleets: dict[str, dict[str, list[Instance]]] = {}
-        self._retry_at: dict[tuple[str, str], float] = {}
         self._threads: set[threading.Thread] = set()
         self._numbers = itertools.count(1)
         self.version = 0
@@ -167,16 +166,13 @@ class Fleets:
         self.version += 1
 
     def _note_retry(self, instance: Instance) -> None:
-        key = (instance.spec.fleet_id, instance.spec.instance_id)
         pause = REPLACEMENT_PAUSE_WALL_SECONDS * self._clock.speed
-        self._retry_at[key] = self._clock.now() + pause
+        instance.retry_at = self._clock.now() + pause
 
     def _retry_failed(self, instances: list[Instance]) -> None:
         now = self._clock.now()
         for instance in [i for i in instances if i.state is InstanceState.FAILED]:
-            key = (instance.spec.fleet_id, instance.spec.instance_id)
-            if self._retry_at.get(key, now + 1) <= now:
-                del self._retry_at[key]
+            if instance.retry_at is not None and instance.retry_at <= now:
                 instances.remove(instance)
                 self._in_thread(self._end, instance)
 

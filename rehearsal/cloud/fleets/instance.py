@@ -98,6 +98,7 @@ class Instance:
         faults: what else may go wrong on purpose, asked per request
         waits_until: rehearsal time a launch waits for, where it waits for nothing real
         lacks_capacity: whether there is no machine for it
+        retry_at: rehearsal time from which another one takes its place, once it has failed
     """
 
     spec: InstanceSpec
@@ -109,6 +110,7 @@ class Instance:
     faults: Faults | None = None
     waits_until: float | None = None
     lacks_capacity: bool = False
+    retry_at: float | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
