@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rehearsal.cloud.fleets.definition import MULTI_MODEL
 from rehearsal.cloud.fleets.images import Image, ImageReference, ImageStore, reference_from_uri
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.identity.access import Access
@@ -111,7 +112,7 @@ class ServiceChecks:
 
     def label_problem(self, container: Mapping[str, Any], *, in_pipeline: bool) -> str | None:
         """Say which labels an image lacks for what its model wants of it."""
-        wanted = [MULTI_MODEL_LABEL] if container.get("Mode") == "MultiModel" else []
+        wanted = [MULTI_MODEL_LABEL] if container.get("Mode") == MULTI_MODEL else []
         wanted += [PORT_LABEL] if in_pipeline else []
         image = self.images.resolve(container.get("Image", ""))
         if image is None or not wanted:

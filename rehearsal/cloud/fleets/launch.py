@@ -228,7 +228,9 @@ class Launcher:
             spec = instance.spec
             raise LaunchFailed(
                 FAULT_TEXTS[fault.reason].format(
-                    variant=spec.variant_name, url=_first_url(spec.model)
+                    variant=spec.variant_name,
+                    container="container_1",
+                    url=_first_url(spec.model),
                 )
             )
 

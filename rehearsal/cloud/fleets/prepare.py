@@ -174,5 +174,4 @@ class _Fetch:
 
 def download_failed(container_name: str, url: str | None) -> str:
     """Return the FailureReason of model data that can't be had."""
-    text = messages.DOWNLOAD_FAILED.format(url=url)
-    return text.replace('"container_1"', f'"{container_name}"')
+    return messages.DOWNLOAD_FAILED.format(container=container_name, url=url)

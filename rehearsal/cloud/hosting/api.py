@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.cloud.errors import ApiError, validation_exception
+from rehearsal.cloud.fleets.definition import MULTI_MODEL, definitions_of
 from rehearsal.cloud.fleets.images import reference_from_uri
 from rehearsal.cloud.fleets.launch import artifact_url
 from rehearsal.cloud.hosting import messages
@@ -16,7 +17,7 @@ from rehearsal.cloud.hosting.endpoints import Endpoints
 from rehearsal.cloud.hosting.listing import Row, page
 from rehearsal.cloud.hosting.model_rules import check_model
 from rehearsal.cloud.hosting.tags import tag_list, tag_page
-from rehearsal.cloud.hosting.variants import DEFAULT_WEIGHT, all_variants, containers_of
+from rehearsal.cloud.hosting.variants import DEFAULT_WEIGHT, all_variants
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.json_protocol import json_response
 from rehearsal.cloud.shapes import json_members, validated_input
@@ -98,7 +99,7 @@ class HostingApi:
         if role is None:
             raise validation_exception("ExecutionRoleArn must be specified for a hosted model.")
         self._check_role(role)
-        containers = containers_of(asked)
+        containers = definitions_of(asked)
         for container in containers:
             self._check_container(container, role)
             in_pipeline = len(containers) > 1
@@ -118,7 +119,7 @@ class HostingApi:
             )
         url = artifact_url(dict(container))
         source = container.get("ModelDataSource", {}).get("S3DataSource", {})
-        many = container.get("Mode") == "MultiModel" or source.get("S3DataType") == "S3Prefix"
+        many = container.get("Mode") == MULTI_MODEL or source.get("S3DataType") == "S3Prefix"
         if url is not None:
             _refuse(checks.data_problem(role, url, is_prefix=many))
 

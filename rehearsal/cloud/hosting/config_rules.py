@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.cloud.errors import validation_exception
+from rehearsal.cloud.fleets.definition import definitions_of
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.catalog import Entry
-from rehearsal.cloud.hosting.variants import all_variants, containers_of, is_multi_model
+from rehearsal.cloud.hosting.variants import all_variants, is_multi_model
 
 MEMORY_STEP_MB = 1024
 # Of an endpoint's metrics and of those scraped from a container; in words only in the API's model.
@@ -163,7 +164,7 @@ def _check_serverless(members: Mapping[str, Any], models: Mapping[str, Entry]) -
 
 def _unserved(model: Mapping[str, Any]) -> list[str]:
     """Return what of a model serverless inference excludes."""
-    containers = containers_of(model)
+    containers = definitions_of(model)
     found = [member for member in ("VpcConfig", "EnableNetworkIsolation") if model.get(member)]
     if len(containers) > 1:
         found.append("An inference pipeline")
@@ -202,7 +203,7 @@ def _unshadowed(variant: Mapping[str, Any], model: Mapping[str, Any]) -> list[st
     instance_type = variant.get("InstanceType", "")
     if instance_type.startswith(UNSHADOWED_FAMILIES):
         found.append(f"InstanceType {instance_type}")
-    if len(containers_of(model)) > 1:
+    if len(definitions_of(model)) > 1:
         found.append("A model of several containers")
     if is_multi_model(model):
         found.append("Mode MultiModel")

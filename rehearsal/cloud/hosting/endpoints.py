@@ -12,6 +12,7 @@ from typing import Any
 
 from rehearsal.cloud.asynchronous.notice import topics
 from rehearsal.cloud.errors import ApiError, validation_exception
+from rehearsal.cloud.fleets.definition import definitions_of
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.catalog import CONFIG, ENDPOINT, Entry
 from rehearsal.cloud.hosting.config_rules import check_rehearsed
@@ -53,7 +54,6 @@ from rehearsal.cloud.hosting.state import (
 from rehearsal.cloud.hosting.variants import (
     Retained,
     all_variants,
-    containers_of,
     fleet_from_config,
     retained_properties,
     wanted_variant,
@@ -272,7 +272,7 @@ class Endpoints:
         """Check again what must still hold: the models exist, and can be run here."""
         check_rehearsed(config.members)
         for variant in all_variants(config.members):
-            for container in containers_of(self.engine.model_members(variant["ModelName"])):
+            for container in definitions_of(self.engine.model_members(variant["ModelName"])):
                 check_container(container)
 
     def _new_fleet(self, config: Entry, retained: Retained) -> Fleet:
@@ -324,7 +324,7 @@ class Endpoints:
         for variant in fleet.variants if fleet is not None else ():
             assert fleet is not None
             model = self.engine.model_members(variant.definition["ModelName"])
-            found = [self._deployed_image(c.get("Image", "")) for c in containers_of(model)]
+            found = [self._deployed_image(c.get("Image", "")) for c in definitions_of(model)]
             self._images[(fleet.fleet_id, variant.name)] = [image for image in found if image]
 
     def _deployed_image(self, uri: str) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ IMAGE_MISSING = (
     "exist, and that the execution role used to create the model has permissions to access them."
 )
 DOWNLOAD_FAILED = (
-    'Failed to download model data for container "container_1" from URL: "{url}". Please ensure '
+    'Failed to download model data for container "{container}" from URL: "{url}". Please ensure '
     "that there is an object located at the URL and that the role passed to CreateModel has "
     "permissions to download the object."
 )

@@ -6,13 +6,13 @@ Source: botocore sagemaker 2017-07-24, ContainerDefinition; SageMaker Developer 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rehearsal.cloud.errors import validation_exception
+from rehearsal.cloud.fleets.definition import MULTI_MODEL, definitions_of
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.config_rules import check_frequency
-from rehearsal.cloud.hosting.variants import containers_of
 
 MAXIMUM_ENVIRONMENT_BYTES = 32 * 1024
 # Of an S3DataSource: echoed by Describe, refused when a model is to run.
@@ -30,7 +30,7 @@ def check_model(members: Mapping[str, Any]) -> None:
         raise validation_exception(
             "Exactly one of PrimaryContainer and Containers must be specified."
         )
-    containers = containers_of(members)
+    containers = definitions_of(members)
     total = sum(
         len((key + value).encode())
         for container in containers
@@ -46,7 +46,7 @@ def check_model(members: Mapping[str, Any]) -> None:
         _check_hostnames(containers)
 
 
-def _check_hostnames(containers: list[Mapping[str, Any]]) -> None:
+def _check_hostnames(containers: Sequence[Mapping[str, Any]]) -> None:
     names = [c["ContainerHostname"] for c in containers if "ContainerHostname" in c]
     if names and len(names) != len(containers):
         raise validation_exception(
@@ -73,7 +73,7 @@ def _check_definition(container: Mapping[str, Any]) -> None:
     for endpoint in container.get("ContainerMetricsConfig", {}).get("MetricsEndpoints", ()):
         check_frequency(endpoint, "containerMetricsConfig.metricsEndpoints.1.member")
     source = container.get("ModelDataSource", {}).get("S3DataSource", {})
-    if container.get("Mode") == "MultiModel":
+    if container.get("Mode") == MULTI_MODEL:
         if source:
             raise validation_exception(
                 "ModelDataSource is not supported for a container with Mode MultiModel."

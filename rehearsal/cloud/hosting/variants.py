@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rehearsal.cloud.fleets.definition import MULTI_MODEL, definitions_of
 from rehearsal.cloud.hosting.catalog import Entry
 from rehearsal.cloud.hosting.state import Endpoint, Fleet, RouteKind, Variant
 
@@ -113,14 +114,7 @@ def kind_of(members: Mapping[str, Any], models: Mapping[str, Entry]) -> RouteKin
 
 def is_multi_model(model: Mapping[str, Any]) -> bool:
     """Tell whether a model's container loads one of many artifacts per request."""
-    return any(container.get("Mode") == "MultiModel" for container in containers_of(model))
-
-
-def containers_of(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return every container of a model, in order."""
-    if "PrimaryContainer" in model:
-        return [model["PrimaryContainer"]]
-    return list(model.get("Containers", ()))
+    return any(container.get("Mode") == MULTI_MODEL for container in definitions_of(model))
 
 
 def all_variants(members: Mapping[str, Any]) -> list[Mapping[str, Any]]:
