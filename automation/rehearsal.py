@@ -111,6 +111,7 @@ def start(
             options=options,
         )
     _print_session(session)
+    console.print(f"clock       {_pace(clock, session.speed)}")
     console.print(
         "Next: [bold]greenlight rehearsal run -- greenlight up iris --stage dev[/], "
         "or -- pulumi up -s dev --yes"
@@ -133,8 +134,8 @@ def status(directory: DirectoryOption = None) -> None:
     _print_session(session)
     told = tell_cloud(directory, "GET", "status")
     now = datetime.fromtimestamp(told["now"], UTC)
-    moves = "is moved by hand" if told["clock"] == "manual" else "runs by itself"
-    console.print(f"it is       {now:%Y-%m-%d %H:%M:%S} UTC in the rehearsal; the clock {moves}")
+    pace = _pace(sessions.Clock(told["clock"]), told["speed"])
+    console.print(f"clock       {now:%Y-%m-%d %H:%M:%S} UTC, {pace}")
     processes = told["processes"]
     table = Table("endpoint or job", "variant", "endpoint config", "container", "pid", "port")
     for process in processes:
@@ -310,6 +311,12 @@ def _errors() -> Iterator[None]:
 
 def _print_session(session: sessions.Session) -> None:
     console.print(f"rehearsal   {session.directory}")
-    console.print(f"cloud       {session.cloud_url} ({session.speed:g} times as fast as the clock)")
+    console.print(f"cloud       {session.cloud_url}")
     console.print(f"engine      {session.engine.value}")
     console.print(f"providers   aws on {session.aws_port}, docker on {session.docker_port}")
+
+
+def _pace(clock: sessions.Clock, speed: float) -> str:
+    if clock is sessions.Clock.MANUAL:
+        return "moved by hand: greenlight rehearsal clock advance SECONDS"
+    return f"{speed:g} times as fast as the wall's"

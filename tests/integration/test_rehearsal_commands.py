@@ -131,7 +131,7 @@ def test_an_image_is_added_and_the_clock_moves(directory: Path) -> None:
     assert digest in added.output
     assert "UTC in the rehearsal" in moved.output
     assert sessions.ask(session, "status")["now"] == before + 90
-    assert "the clock is moved by hand" in said(typed(directory, "status"))
+    assert "moved by hand: greenlight rehearsal clock advance" in said(typed(directory, "status"))
 
 
 def test_a_run_so_far_is_replayed(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
