@@ -17,12 +17,12 @@ from moto.cloudwatch.models import cloudwatch_backends
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 from moto.core.utils import unix_time, utcnow
-from moto.sns.models import sns_backends
 
 from rehearsal.cloud.clock import Clock, datetime_from_epoch
 from rehearsal.cloud.cloudwatch.backend import RehearsedCloudWatch
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.record import Record
+from rehearsal.cloud.services import publish
 from rehearsal.cloud.shapes import service_model
 
 # Where moto dates what people look at. SQS is left out: it waits by these functions, and would
@@ -65,10 +65,10 @@ def install_cloudwatch(
     """
     backend = RehearsedCloudWatch(region, account_id)
 
-    def publish(arn: str, subject: str, message: str) -> None:
-        sns_backends[account_id][region].publish(message, arn=arn, subject=subject)
+    def send(arn: str, subject: str, message: str) -> None:
+        publish(account_id, region, arn, message, subject=subject)
 
-    backend.attach(clock, record, before_query, publish)
+    backend.attach(clock, record, before_query, send)
     cloudwatch_backends[account_id][region] = backend
     for operation in service_model("cloudwatch").operation_names:
         if operation in backend.api.operations:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import requests
 from moto.backends import get_backend
+from moto.core.exceptions import ServiceException
 
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.errors import SetupError
+
+logger = logging.getLogger(__name__)
 
 # moto keeps log events in memory; a chatty server must not fill it.
 MAXIMUM_LINES_PER_STREAM = 10_000
@@ -44,6 +49,25 @@ def reset_backends() -> None:
     for service in OWNED_SERVICES:
         backends: Any = get_backend(service)  # type: ignore[call-overload]
         backends.reset()
+
+
+def publish(
+    account_id: str, region: str, topic_arn: str, message: str, *, subject: str | None = None
+) -> None:
+    """Publish to a topic; whether a subscriber's server takes the message is none of its business.
+
+    Raises:
+        SetupError: no such topic, or SNS refuses the message
+    """
+    sns = backend("sns", account_id, region)
+    if topic_arn not in sns.topics:
+        raise SetupError(f"there is no topic {topic_arn}")
+    try:
+        sns.publish(message, topic_arn, subject=subject)
+    except ServiceException as err:
+        raise SetupError(str(err)) from err
+    except requests.RequestException as err:
+        logger.warning("subscriber not reached topic=%s reason=%s", topic_arn, err)
 
 
 class Objects:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.cloud.asynchronous.notice import TEST_NOTIFICATION, topics
-from rehearsal.cloud.errors import SetupError
-from rehearsal.cloud.services import backend
+from rehearsal.cloud.services import publish
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +28,7 @@ class Notifier:
         Raises:
             SetupError: no such topic
         """
-        sns = backend("sns", self.account_id, self.region)
-        if topic_arn not in sns.topics:
-            raise SetupError(f"there is no topic {topic_arn}")
-        sns.publish(message, topic_arn)
+        publish(self.account_id, self.region, topic_arn, message)
 
     def announce(self, config: Mapping[str, Any], role_arn: str) -> None:
         """Send the test notification to every topic of an endpoint config that can get it."""

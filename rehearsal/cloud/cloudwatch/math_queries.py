@@ -127,7 +127,7 @@ class MathQueries:
     def _evaluated(self, query: Query) -> Value:
         stat = query.get("MetricStat")
         if stat is not None:
-            return self._read({**stat, "Period": stat["Period"]}, self._moments)
+            return self._read(stat, self._moments)
         text = query["Expression"]
         named = {n: self._value(self._known[n]) for n in ids_in(text) if n in self._known}
         context = Context(moments=self._moments, period=self._period, metrics=self._metrics(text))

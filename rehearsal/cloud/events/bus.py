@@ -14,10 +14,11 @@ from typing import Any
 from moto.core.exceptions import ServiceException
 
 from rehearsal.cloud.clock import Clock, datetime_from_epoch
+from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.events.sagemaker import SOURCE, Event
 from rehearsal.cloud.events.target import target_text
 from rehearsal.cloud.record import Record
-from rehearsal.cloud.services import backend
+from rehearsal.cloud.services import backend, publish
 
 
 class NotDelivered(Exception):
@@ -108,10 +109,10 @@ class EventBus:
         queues.send_message(queue_name=name, message_body=text, group_id=group_id)
 
     def _to_topic(self, arn: str, text: str) -> None:
-        topic = backend("sns", self.account_id, self.region).topics.get(arn)
-        if topic is None:
-            raise NotDelivered(f"there is no topic {arn}")
-        topic.publish(text)
+        try:
+            publish(self.account_id, self.region, arn, text)
+        except SetupError as err:
+            raise NotDelivered(str(err)) from err
 
     def _to_log_group(self, name: str, text: str) -> None:
         groups = backend("logs", self.account_id, self.region)
