@@ -54,3 +54,9 @@ class ManualClock:
 def datetime_from_epoch(epoch: float) -> datetime:
     """Return an aware UTC datetime."""
     return datetime.fromtimestamp(epoch, UTC)
+
+
+def milliseconds_from_epoch(epoch: float) -> str:
+    """Return a time in UTC to the millisecond, without a zone: AWS's services write it in many."""
+    moment = datetime_from_epoch(epoch)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}"

@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from rehearsal.cloud.asynchronous.request import AsyncRequest
+from rehearsal.cloud.clock import milliseconds_from_epoch
 
 TEST_NOTIFICATION = json.dumps(
     {"eventVersion": "1.0", "eventSource": "aws:sagemaker", "eventName": "TestNotification"},
@@ -56,8 +56,8 @@ def message(
     succeeded = failure_reason is None
     told: dict[str, Any] = {
         "awsRegion": region,
-        "eventTime": timestamp(now),
-        "receivedTime": timestamp(request.received_at),
+        "eventTime": f"{milliseconds_from_epoch(now)}Z",
+        "receivedTime": f"{milliseconds_from_epoch(request.received_at)}Z",
         "invocationStatus": "Completed" if succeeded else "Failed",
     }
     if failure_reason is not None:
@@ -86,9 +86,3 @@ def _is_included(output_config: Mapping[str, Any], succeeded: bool, body: bytes)
     kind = "SUCCESS_NOTIFICATION_TOPIC" if succeeded else "ERROR_NOTIFICATION_TOPIC"
     wanted = output_config.get("NotificationConfig", {}).get("IncludeInferenceResponseIn", ())
     return kind in wanted and len(body) <= MAXIMUM_RESPONSE_BYTES
-
-
-def timestamp(epoch: float) -> str:
-    """Return a time as the messages and the data log write it, to the millisecond."""
-    moment = datetime.fromtimestamp(epoch, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from rehearsal.cloud.asynchronous.choice import Place
 from rehearsal.cloud.asynchronous.measure import Measured, request_data
-from rehearsal.cloud.asynchronous.notice import message, timestamp, topic_for
+from rehearsal.cloud.asynchronous.notice import message, topic_for
 from rehearsal.cloud.asynchronous.request import AsyncRequest
-from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.clock import Clock, milliseconds_from_epoch
 from rehearsal.cloud.cloudwatch.metrics import MetricStore
 from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.role_objects import RoleObjects
@@ -203,7 +203,8 @@ class Processor:
         self.log(
             place.instance.spec.log_group,
             f"{place.instance.spec.log_stream}/data-log",
-            f"{timestamp(self.clock.now())[:-1]}:[sagemaker logs] [{request.inference_id}] {line}",
+            f"{milliseconds_from_epoch(self.clock.now())}:[sagemaker logs] "
+            f"[{request.inference_id}] {line}",
         )
 
 

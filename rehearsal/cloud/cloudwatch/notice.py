@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rehearsal.cloud.clock import datetime_from_epoch
+from rehearsal.cloud.clock import datetime_from_epoch, milliseconds_from_epoch
 from rehearsal.cloud.cloudwatch.alarm import Datapoint
 
 # Console names of regions, as messages have them; others appear by their code.
@@ -33,8 +33,7 @@ MAXIMUM_SUBJECT_CHARACTERS = 100
 
 def stamp(epoch: float) -> str:
     """Return a time as CloudWatch's JSON has it: milliseconds and +0000."""
-    moment = datetime_from_epoch(epoch)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
+    return f"{milliseconds_from_epoch(epoch)}+0000"
 
 
 def reason_data(members: Mapping[str, Any], datapoints: Sequence[Datapoint], *, now: float) -> str:

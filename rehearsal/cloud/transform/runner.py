@@ -12,8 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from rehearsal.cloud.asynchronous.notice import timestamp
-from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.clock import Clock, milliseconds_from_epoch
 from rehearsal.cloud.faults.registry import Faults
 from rehearsal.cloud.fleets.instance import Instance, InstanceSpec, InstanceState
 from rehearsal.cloud.fleets.launch import Launcher
@@ -197,7 +196,7 @@ class JobRun:
 
     def _note(self, instance: Instance, text: str) -> None:
         stream = f"{instance.spec.log_stream}/data-log"
-        line = f"{timestamp(self.clock.now())[:-1]}:[sagemaker logs]: {text}"
+        line = f"{milliseconds_from_epoch(self.clock.now())}:[sagemaker logs]: {text}"
         self.launcher.log(LOG_GROUP, stream, line)
 
     def _in_threads(self, target: Callable[..., None], arguments: list[tuple[Any, ...]]) -> None:
