@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.faults.registry import Faults, kinds_as_dict
@@ -121,7 +122,7 @@ class ControlApi:
 
     def _move_clock(self, asked: dict[str, Any]) -> dict[str, Any]:
         seconds = asked.get("advance_seconds")
-        if set(asked) != {"advance_seconds"} or not isinstance(seconds, int | float):
+        if set(asked) != {"advance_seconds"} or not _is_number(seconds):
             raise SetupError('the body must be {"advance_seconds": <number>}')
         return {"now": self.timekeeper.advance(float(seconds))}
 
@@ -140,7 +141,7 @@ class ControlApi:
         seconds, name = asked.get("seconds"), asked.get("endpoint_name")
         if set(asked) != {"endpoint_name", "seconds"} or not isinstance(name, str):
             raise SetupError('the body must be {"endpoint_name": <name>, "seconds": <number>}')
-        if not isinstance(seconds, int | float) or not 0 < seconds <= MAXIMUM_PATCH_SECONDS:
+        if not _is_number(seconds) or not 0 < seconds <= MAXIMUM_PATCH_SECONDS:
             raise SetupError(f"seconds is {seconds!r}; allowed is 1 to {MAXIMUM_PATCH_SECONDS}")
         with self.engine.lock:
             self.scaler.endpoints.patch(name, float(seconds))
@@ -179,6 +180,11 @@ class ControlApi:
         _expect(asked, {})
         self.shutdown.set()
         return {}
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Tell a finite number; JSON's true and NaN, as Python reads them, are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _members(request: Request) -> dict[str, Any]:

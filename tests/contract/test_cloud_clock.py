@@ -80,6 +80,7 @@ def test_an_alarm_is_evaluated_at_each_minute_on_the_way(user: CloudUser) -> Non
         ({"advance_seconds": -1}, "advance_seconds is -1; allowed is 0 to 86400"),
         ({"advance_seconds": 100_000}, "allowed is 0 to 86400"),
         ({"advance_seconds": "1"}, 'the body must be {"advance_seconds": <number>}'),
+        ({"advance_seconds": True}, 'the body must be {"advance_seconds": <number>}'),
         ({}, 'the body must be {"advance_seconds": <number>}'),
     ],
 )

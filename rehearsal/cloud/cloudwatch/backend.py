@@ -13,8 +13,8 @@ from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.cloudwatch.alarms import Alarm, Alarms, Fired, dimensions_of
 from rehearsal.cloud.cloudwatch.api import CloudWatchApi
 from rehearsal.cloud.cloudwatch.datapoints import AlarmData
+from rehearsal.cloud.cloudwatch.errand_queue import ErrandQueue
 from rehearsal.cloud.cloudwatch.metrics import MetricStore
-from rehearsal.cloud.cloudwatch.notifier import Notifier
 from rehearsal.cloud.cloudwatch.queries import Queries
 from rehearsal.cloud.record import Record
 
@@ -31,7 +31,7 @@ class RehearsedCloudWatch(CloudWatchBackend):
         super().__init__(region_name, account_id)
         self.store = MetricStore()
         self.lock = threading.RLock()
-        self._notifier = Notifier()
+        self._errands = ErrandQueue()
 
     def attach(
         self, clock: Clock, record: Record, refresh: Callable[[], None], publish: Publish
@@ -60,11 +60,11 @@ class RehearsedCloudWatch(CloudWatchBackend):
 
     def settle(self) -> None:
         """Wait for the actions that run; for a clock moved by hand, with no lock held."""
-        self._notifier.wait()
+        self._errands.wait()
 
     def close(self) -> None:
         """Run the actions that wait, and end their thread."""
-        self._notifier.stop()
+        self._errands.stop()
 
     # ---- alarms, for the rest of the cloud
 
@@ -118,7 +118,7 @@ class RehearsedCloudWatch(CloudWatchBackend):
             with self.lock:
                 done(problem)
 
-        self._notifier.send(errand)
+        self._errands.send(errand)
 
     # ---- metric data, for moto's other services
 

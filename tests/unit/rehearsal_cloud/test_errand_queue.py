@@ -7,41 +7,41 @@ import threading
 
 import pytest
 
-from rehearsal.cloud.cloudwatch.notifier import Notifier
+from rehearsal.cloud.cloudwatch.errand_queue import ErrandQueue
 
 
 def test_errands_run_in_order_on_a_thread_of_their_own() -> None:
-    notifier, ran = Notifier(), list[tuple[int, str]]()
+    errands, ran = ErrandQueue(), list[tuple[int, str]]()
 
     def note(number: int) -> None:
         ran.append((number, threading.current_thread().name))
 
     for number in range(3):
-        notifier.send(functools.partial(note, number))
-    notifier.wait()
-    notifier.stop()
+        errands.send(functools.partial(note, number))
+    errands.wait()
+    errands.stop()
 
     assert ran == [(0, "alarm-actions"), (1, "alarm-actions"), (2, "alarm-actions")]
 
 
 def test_an_errand_that_fails_is_told_and_ends_no_other(caplog: pytest.LogCaptureFixture) -> None:
-    notifier, ran = Notifier(), list[str]()
+    errands, ran = ErrandQueue(), list[str]()
 
     def fail() -> None:
         raise ValueError("no such topic")
 
-    notifier.send(fail)
-    notifier.send(lambda: ran.append("next"))
-    notifier.stop()
+    errands.send(fail)
+    errands.send(lambda: ran.append("next"))
+    errands.stop()
 
     assert ran == ["next"]
     assert "no such topic" in caplog.text
 
 
 def test_without_an_errand_nothing_is_started_or_waited_for() -> None:
-    notifier = Notifier()
+    errands = ErrandQueue()
 
-    notifier.wait()
-    notifier.stop()
+    errands.wait()
+    errands.stop()
 
     assert "alarm-actions" not in {thread.name for thread in threading.enumerate()}

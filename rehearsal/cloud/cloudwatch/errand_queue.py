@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 MAXIMUM_WAITING = 10_000
 
 
-class Notifier:
+class ErrandQueue:
     """A queue of errands and the thread that runs them, begun with the first."""
 
     def __init__(self) -> None:
