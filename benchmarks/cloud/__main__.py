@@ -27,7 +27,7 @@ def main() -> int:
     write_result(RESULT, goals=goals, rows=rows, versions=versions)
     for row in rows:
         print(row)
-    for line in goal_lines(goals):
+    for line in [*ratio_lines(rows), *goal_lines(goals)]:
         print(line)
     return 0
 
@@ -63,6 +63,18 @@ def moto_rows() -> list[Row]:
             measure.rate_row(side, target),
             measure.held_row(side),
         ]
+
+
+def ratio_lines(rows: list[Row]) -> list[str]:
+    """Return how often each of the rehearsal's figures holds moto's, of the same run."""
+    by = {(row["what"], row["side"]): row for row in rows}
+    return [
+        f"{ours[figure] / theirs[figure]:.2f} times moto's  {what}: {figure}"
+        for (what, side), ours in by.items()
+        if side == "rehearsal" and (theirs := by.get((what, "moto alone"))) is not None
+        for figure in ("p50", "median", "create_endpoint_ms_p50", "server_kb_per_endpoint")
+        if figure in ours
+    ]
 
 
 def goals_from_rows(rows: list[Row]) -> list[Goal]:
