@@ -310,8 +310,8 @@ def test_a_stopped_job_ends_its_containers_and_stores_nothing(user: CloudUser) -
 
 @pytest.mark.source("botocore ListTransformJobsRequest")
 def test_jobs_are_listed_and_tagged(user: CloudUser) -> None:
-    create_job(user, "bare")
-    wait_job(user, "bare")
+    create_job(user, "former")
+    wait_job(user, "former")
     arn = create_job(user, "tagged", Tags=[{"Key": "team", "Value": "a"}])
     wait_job(user, "tagged")
     sagemaker = user.sagemaker
@@ -323,7 +323,7 @@ def test_jobs_are_listed_and_tagged(user: CloudUser) -> None:
     names = [job["TransformJobName"] for p in pages for job in p["TransformJobSummaries"]]
 
     assert [job["TransformJobArn"] for job in listed["TransformJobSummaries"]] == [arn]
-    assert names[:2] == ["tagged", "bare"]
+    assert names[:2] == ["tagged", "former"]
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "cost", "Value": "1"}]
 
 
