@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rehearsal.cloud.runtime.exchange import (
+    MAXIMUM_LINE_BYTES,
     Connection,
     Head,
     NothingAnswered,
@@ -18,7 +19,8 @@ from rehearsal.cloud.runtime.exchange import (
 # A request with this header sends its body in one chunk and doesn't tell its length.
 CHUNKED = ("Transfer-Encoding", "chunked")
 MAXIMUM_IDLE_CONNECTIONS = 64
-# The largest piece of a streamed body handed on at once.
+# The largest piece of a streamed body handed on at once; a frame of an event stream may hold
+# 24 MiB, but SDKs read each into memory.
 PIECE_BYTES = 64 * 1024
 
 
@@ -113,7 +115,7 @@ class StreamedAnswer:
 
     def _line(self, connection: Connection) -> bytes:
         connection.wait_until(self._deadline)
-        return connection.reader.readline(65_536)
+        return connection.reader.readline(MAXIMUM_LINE_BYTES)
 
 
 class ConnectionPool:

@@ -11,8 +11,6 @@ CONTENT_TYPE = "application/vnd.amazon.eventstream"
 STRING_HEADER = 7
 PRELUDE_BYTES = 12
 CHECKSUM_BYTES = 4
-# A frame holds at most 24 MiB; SDKs read into memory, so a part stays far below that.
-MAXIMUM_PART_BYTES = 64 * 1024
 
 
 def payload_part(data: bytes) -> bytes:

@@ -39,7 +39,6 @@ class Target(NamedTuple):
 def forward(
     instance: Instance,
     *,
-    method: str = "POST",
     path: str = INVOCATIONS,
     headers: Headers,
     body: bytes,
@@ -59,10 +58,10 @@ def forward(
     fault = instance.next_fault()
     targets = targets_of(instance, target_container, path)
     if fault is NO_FAULT:
-        return _send(targets, method, headers, body, timeout_seconds)
+        return _send(targets, headers, body, timeout_seconds)
 
     def send(seconds: float) -> Outcome:
-        return _send(targets, method, headers, body, seconds)
+        return _send(targets, headers, body, seconds)
 
     return spoiled(instance, fault, targets[0].hostname, send, timeout_seconds)
 
@@ -169,7 +168,6 @@ def with_content_type(headers: Headers, content_type: str | None) -> list[tuple[
 
 def _send(
     targets: Sequence[Target],
-    method: str,
     headers: Headers,
     body: bytes,
     timeout_seconds: float,
@@ -180,7 +178,7 @@ def _send(
     began = time.perf_counter()
     try:
         answer = pool.request(
-            method, path, headers=headers, body=body, timeout_seconds=timeout_seconds
+            "POST", path, headers=headers, body=body, timeout_seconds=timeout_seconds
         )
     except (InstanceTimeout, InstanceUnreachable) as err:
         return failed(name, began, err)
@@ -206,7 +204,7 @@ def _serial(
         left = max(timeout_seconds - (time.perf_counter() - began), 0.001)
         is_last = ends and position == len(targets)
         step_headers = headers if is_last else without_accept(headers)
-        outcome = _send([target], "POST", step_headers, body, left)
+        outcome = _send([target], step_headers, body, left)
         latencies.extend(outcome.latencies)
         if not outcome.is_good or outcome.answer is None:
             break

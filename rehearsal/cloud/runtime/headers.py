@@ -45,8 +45,8 @@ class Member:
     shown: str
 
 
-def _name(name: str, maximum: int = 63) -> Member:
-    return Member(name=name, maximum=maximum, pattern=NAME, shown="^[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+def _name(name: str) -> Member:
+    return Member(name=name, maximum=63, pattern=NAME, shown="^[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 
 
 def _printable(name: str, maximum: int) -> Member:
