@@ -1,4 +1,4 @@
-"""Markers from folders, loopback only, fixed seeds, and credentials that open nothing."""
+"""Markers and groups, loopback only, fixed seeds, and credentials that open nothing."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ CREDENTIALS = {
 # A developer's own settings must not leak into a test.
 FOREIGN_PREFIXES = ("PULUMI_", "GREENLIGHT_", "AWS_")
 KEPT = {"GREENLIGHT_ENGINE"}
+# `make test` runs groups side by side and each group in one process. These layers stay together, as
+# they work in the project's own folders; they are the longest and start first.
+RELEASE_LAYERS = {"e2e", "integration", "repo"}
+ENGINE_FIXTURE = "docker_engine"
 
 
 def pytest_configure() -> None:
@@ -39,10 +43,25 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    with_engine = {
+        item.path for item in items if ENGINE_FIXTURE in getattr(item, "fixturenames", ())
+    }
+    groups = {item: group_of(item.path, item.path in with_engine) for item in items}
+    order = {"release": 0, "docker": 1}
+    items.sort(key=lambda item: order.get(groups[item], len(order)))
     for item in items:
-        layer = Path(item.path).relative_to(TESTS).parts[0]
+        layer = item.path.relative_to(TESTS).parts[0]
         if layer in LAYERS:
             item.add_marker(getattr(pytest.mark, layer))
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+
+
+def group_of(path: Path, needs_docker: bool) -> str:
+    """Name the tests that run in one process, in order: those of a layer, an engine or a file."""
+    folder = path.relative_to(TESTS)
+    if folder.parts[0] in RELEASE_LAYERS:
+        return "release"
+    return "docker" if needs_docker else str(folder)
 
 
 @pytest.fixture(autouse=True)
