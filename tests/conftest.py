@@ -46,7 +46,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     with_engine = {
         item.path for item in items if ENGINE_FIXTURE in getattr(item, "fixturenames", ())
     }
-    groups = {item: group_of(item.path, item.path in with_engine) for item in items}
+    groups = {
+        item: group_of(item.path, item.path in with_engine or serves_a_container(item))
+        for item in items
+    }
     order = {"release": 0, "docker": 1}
     items.sort(key=lambda item: order.get(groups[item], len(order)))
     for item in items:
@@ -54,6 +57,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if layer in LAYERS:
             item.add_marker(getattr(pytest.mark, layer))
         item.add_marker(pytest.mark.xdist_group(groups[item]))
+
+
+def serves_a_container(item: pytest.Item) -> bool:
+    """Tell whether a test is the container's variant of one that takes the fixture `serve`."""
+    variant = getattr(item, "callspec", None)
+    return variant is not None and variant.params.get("serve") == "container"
 
 
 def group_of(path: Path, needs_docker: bool) -> str:

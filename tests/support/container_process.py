@@ -1,13 +1,19 @@
-"""The inference server as a plain process, started the way the image starts it; no tests here."""
+"""The inference server as tests see it, and as a process, started the way the image starts it.
+
+A module whose tests talk HTTP alone takes the fixture `serve` of tests/contract/conftest.py, and so
+runs against a process and against a container of the built image; `Server` is what both give.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,18 +28,30 @@ STOP_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServerProcess:
-    """A running server.
+class Server(ABC):
+    """A running server, wherever it runs.
 
     Args:
-        process: ends with the context that started it, at the latest
-        port: where it listens on loopback
-        log_path: what it wrote to stdout and stderr
+        port: where it answers on loopback
     """
 
-    process: subprocess.Popen[bytes]
     port: int
-    log_path: Path
+
+    @abstractmethod
+    def log_text(self) -> str:
+        """Give what it wrote to stdout and stderr so far."""
+
+    @abstractmethod
+    def exit_code(self) -> int | None:
+        """Give its exit code, or None while it runs."""
+
+    @abstractmethod
+    def terminate(self) -> None:
+        """Send SIGTERM, as SageMaker does."""
+
+    @abstractmethod
+    def wait(self, seconds: float) -> int:
+        """Wait for its end and give the exit code; fails when it has not ended by then."""
 
     def url(self, path: str) -> str:
         """Give the URL of a path of the server."""
@@ -53,22 +71,47 @@ class ServerProcess:
 
     def log_lines(self, event: str) -> list[dict[str, Any]]:
         """Give the log's lines of one event."""
-        lines = [json.loads(line) for line in self.log_path.read_text().splitlines()]
+        lines = [json.loads(line) for line in self.log_text().splitlines()]
         return [line for line in lines if line["event"] == event]
 
     def wait_until_pinged(self) -> requests.Response:
         """Wait for the first answer to a ping, good or bad."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self.process.poll() is not None:
+            if self.exit_code() is not None:
                 break
             try:
                 return self.get("/ping")
             except requests.ConnectionError:
                 time.sleep(0.02)
         raise AssertionError(
-            f"no answer to /ping; exit code {self.process.poll()}:\n{self.log_path.read_text()}"
+            f"no answer to /ping; exit code {self.exit_code()}:\n{self.log_text()}"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerProcess(Server):
+    """A server that is a process of this machine.
+
+    Args:
+        process: ends with the context that started it, at the latest
+        log_path: what it wrote to stdout and stderr
+    """
+
+    process: subprocess.Popen[bytes]
+    log_path: Path
+
+    def log_text(self) -> str:
+        return self.log_path.read_text()
+
+    def exit_code(self) -> int | None:
+        return self.process.poll()
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self, seconds: float) -> int:
+        return self.process.wait(seconds)
 
 
 def a_free_port() -> int:
