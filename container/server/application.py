@@ -12,11 +12,10 @@ import itertools
 import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .codecs import Schema, body_from_prediction, json_body, request_from_body
-from .content_type import JSON, media_type_from_accept, media_type_from_content_type
+from .codecs import json_body
+from .content_type import JSON
 from .errors import (
     ArtifactError,
     BodyTimeoutError,
@@ -34,7 +33,7 @@ from .errors import (
     shown,
 )
 from .logs import log, payload_digest
-from .model import Model
+from .predictor import Answer, Invocation, Predictor
 from .rsgi import CLIENT_GONE, Exchange, Scope
 from .settings import Settings
 
@@ -65,31 +64,31 @@ class Application:
 
     Args:
         settings: limits
-        model: the proven model, or None when it could not be loaded
+        predictor: the proven model, or None when it could not be loaded
         unavailable: why there is no model; /ping repeats it
     """
 
     def __init__(
-        self, settings: Settings, model: Model | None, unavailable: ArtifactError | None = None
+        self,
+        settings: Settings,
+        predictor: Predictor | None,
+        unavailable: ArtifactError | None = None,
     ) -> None:
         self._settings = settings
-        self._model = model
+        self._predictor = predictor
         self._unavailable = unavailable
-        self._routes: dict[str, tuple[str, Callable[[Scope, Exchange], Any]]] = {
+        self._routes: dict[str, tuple[str, Callable[[Scope, Exchange, str], Any]]] = {
             "/ping": ("GET", self._ping),
             "/invocations": ("POST", self._invocations),
         }
-        # One thread: the work is one core's, only the event loop is to be kept free.
-        self._executor = ThreadPoolExecutor(max_workers=1)
         self._id_prefix = os.urandom(8).hex()
         self._id_numbers = itertools.count(1)
-        self._schema = None if model is None else schema_of(model, settings)
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         """Answer one request, whatever happens."""
         request_id = self._request_id(scope)
         try:
-            media_type, body = await self._answer(scope, exchange)
+            answer = await self._answer(scope, exchange, request_id)
         except ServerError as error:
             self._refuse(scope, exchange, error, request_id)
         except Exception as error:  # noqa: BLE001 - the edge: a client never sees a traceback
@@ -97,14 +96,15 @@ class Application:
             self._refuse(scope, exchange, ServerError(), request_id)
         else:
             headers = [("x-request-id", request_id)]
-            if media_type is None:
+            if answer is None:
                 exchange.response_empty(200, headers)
             else:
-                headers.append(("content-type", media_type))
-                exchange.response_bytes(200, headers, body)
+                headers.append(("content-type", answer.media_type))
+                headers.extend(answer.headers)
+                exchange.response_bytes(200, headers, answer.body)
             log(logging.DEBUG, "answered", request_id=request_id, path=scope.path, status=200)
 
-    async def _answer(self, scope: Scope, exchange: Exchange) -> tuple[str | None, bytes]:
+    async def _answer(self, scope: Scope, exchange: Exchange, request_id: str) -> Answer | None:
         route = self._routes.get(scope.path)
         if route is None:
             raise RouteNotFoundError(
@@ -115,40 +115,26 @@ class Application:
             raise MethodNotAllowedError(
                 f"{scope.path} takes {method}, not {shown(scope.method)}", allowed=method
             )
-        answer: tuple[str | None, bytes] = await handler(scope, exchange)
+        answer: Answer | None = await handler(scope, exchange, request_id)
         return answer
 
-    async def _ping(self, scope: Scope, exchange: Exchange) -> tuple[str | None, bytes]:
-        self._served_model()
-        return None, b""
+    async def _ping(self, scope: Scope, exchange: Exchange, request_id: str) -> None:
+        self._served()
 
-    async def _invocations(self, scope: Scope, exchange: Exchange) -> tuple[str | None, bytes]:
+    async def _invocations(self, scope: Scope, exchange: Exchange, request_id: str) -> Answer:
         # Read first even what is then refused: an unread body would reset the client's connection.
         body = await self._read_body(scope, exchange)
-        model, schema = self._served_model()
-        headers = scope.headers
-        read = media_type_from_content_type(
-            headers.get("content-type"), headers.get("content-encoding")
-        )
-        written = media_type_from_accept(headers.get("accept"))
+        predictor = self._served()
         try:
-            request = request_from_body(read, body, schema)
-            if len(request.rows) <= self._settings.inline_rows:
-                prediction = model.predict(request.matrix)
-            else:
-                loop = asyncio.get_running_loop()
-                prediction = await loop.run_in_executor(
-                    self._executor, model.predict, request.matrix
-                )
+            return await predictor.answer(Invocation(body, scope.headers, request_id))
         except ServerError as error:
             error.payload = f"{len(body)} bytes, sha256 {payload_digest(body)}"
             raise
-        return written, body_from_prediction(written, request, prediction, model.manifest)
 
-    def _served_model(self) -> tuple[Model, Schema]:
-        if self._model is None or self._schema is None:
+    def _served(self) -> Predictor:
+        if self._predictor is None:
             raise ModelUnavailableError(f"no model is in service: {self._unavailable}")
-        return self._model, self._schema
+        return self._predictor
 
     async def _read_body(self, scope: Scope, exchange: Exchange) -> bytes:
         limit = self._settings.max_body_bytes
@@ -205,15 +191,6 @@ def status_of(error: ServerError) -> int:
         if kind in STATUSES:
             return STATUSES[kind]
     return 500
-
-
-def schema_of(model: Model, settings: Settings) -> Schema:
-    """Give what decoders have to know of a model under these settings."""
-    return Schema(
-        feature_names=model.manifest.feature_names,
-        max_rows=settings.max_rows,
-        input_type=model.input_type,
-    )
 
 
 async def _read_at_most(limit: int, exchange: Exchange) -> bytes:

@@ -12,13 +12,11 @@ import signal
 import socket
 from time import perf_counter
 
-from granian.constants import HTTPModes
-from granian.server.embed import Server
-
 from .application import Application
 from .errors import ArtifactError, SettingsError
+from .http_server import http_server
 from .logs import log
-from .model import Model, load_model
+from .predictor import ModelPredictor, load_predictor
 from .settings import Settings
 
 
@@ -32,10 +30,10 @@ def serve(settings: Settings) -> None:
     """
     check_port_is_free(settings.bind_address, settings.port)
     started = perf_counter()
-    model: Model | None = None
+    predictor: ModelPredictor | None = None
     unavailable: ArtifactError | None = None
     try:
-        model = load_model(settings.model_directory)
+        predictor = load_predictor(settings.model_directory, settings)
     except ArtifactError as error:
         unavailable = error
         log(logging.ERROR, "model_refused", code=error.code, cause=str(error))
@@ -43,11 +41,11 @@ def serve(settings: Settings) -> None:
         log(
             logging.INFO,
             "model_ready",
-            model=model.manifest.model,
-            model_sha256=model.manifest.model_sha256,
+            model=predictor.manifest.model,
+            model_sha256=predictor.manifest.model_sha256,
             load_ms=round((perf_counter() - started) * 1000),
         )
-    asyncio.run(_serve(settings, Application(settings, model, unavailable)))
+    asyncio.run(_serve(settings, Application(settings, predictor, unavailable)))
     log(logging.INFO, "stopped")
 
 
@@ -71,14 +69,7 @@ def check_port_is_free(address: str, port: int) -> None:
 
 
 async def _serve(settings: Settings, application: Application) -> None:
-    server = Server(
-        application,
-        address=settings.bind_address,
-        port=settings.port,
-        http=HTTPModes.http1,
-        websockets=False,
-        log_enabled=False,
-    )
+    server = http_server(application, address=settings.bind_address, port=settings.port)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

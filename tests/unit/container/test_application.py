@@ -6,8 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +14,8 @@ from hypothesis import strategies as st
 
 from server.application import Application, status_of
 from server.errors import ArtifactError, MalformedBodyError, PredictionError, ServerError
-from server.model import Model, Prediction, load_model
+from server.model import Inputs, Prediction
+from server.predictor import ModelPredictor, load_predictor
 from server.rsgi import CLIENT_GONE
 from server.settings import Settings
 from tests.support.onnx_models import an_iris_classifier
@@ -26,20 +25,30 @@ GOOD_BODY = b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}'
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return load_model(an_iris_classifier(tmp_path_factory.mktemp("iris")).directory)
+def model(tmp_path_factory: pytest.TempPathFactory) -> ModelPredictor:
+    directory = an_iris_classifier(tmp_path_factory.mktemp("iris")).directory
+    return load_predictor(directory, Settings())
 
 
-class BrokenModel(Model):
-    """A model that raises something nobody foresaw."""
+class BrokenRuntime:
+    """A runtime that raises something nobody foresaw."""
 
-    def __init__(self, model: Model, failure: Exception) -> None:
-        self.manifest = model.manifest
-        self.input_type = model.input_type
+    def __init__(self, failure: Exception) -> None:
         self._failure = failure
 
-    def predict(self, matrix: Any) -> Prediction:
+    def predict(self, inputs: Inputs) -> Prediction:
         raise self._failure
+
+
+class ExactRuntime:
+    """A runtime with a probability that no short float64 stands for."""
+
+    def predict(self, inputs: Inputs) -> Prediction:
+        return Prediction(
+            labels=[0],
+            class_indexes=[0],
+            probabilities=np.array([[0.96, 0.04, 0.0]], np.float32),
+        )
 
 
 def answered(
@@ -60,7 +69,7 @@ def answered(
     return given_exchange
 
 
-def test_ping_is_an_empty_200_with_a_model(model: Model) -> None:
+def test_ping_is_an_empty_200_with_a_model(model: ModelPredictor) -> None:
     answer = answered(Application(Settings(), model), method="GET", path="/ping")
 
     assert (answer.status, answer.body) == (200, b"")
@@ -78,7 +87,7 @@ def test_without_a_model_ping_and_invocations_are_503_and_say_why() -> None:
         assert "golden row 3 differs" in answer.document["error"]["message"]
 
 
-def test_a_request_id_is_kept_or_made(model: Model) -> None:
+def test_a_request_id_is_kept_or_made(model: ModelPredictor) -> None:
     application = Application(Settings(), model)
 
     kept = answered(application, b"", x_request_id="abc-1")
@@ -99,7 +108,7 @@ def test_a_request_id_is_kept_or_made(model: Model) -> None:
     ],
 )
 def test_other_routes_are_refused_with_those_there_are(
-    model: Model, method: str, path: str, status: int, message: str
+    model: ModelPredictor, method: str, path: str, status: int, message: str
 ) -> None:
     answer = answered(Application(Settings(), model), method=method, path=path)
 
@@ -107,16 +116,8 @@ def test_other_routes_are_refused_with_those_there_are(
     assert answer.headers.get("allow") == (message.split()[2][:-1] if status == 405 else None)
 
 
-def test_many_rows_leave_the_event_loop_and_are_answered_alike(model: Model) -> None:
-    application = Application(Settings(inline_rows=1), model)
-
-    answer = answered(application, b'{"features": [[5.1, 3.5, 1.4, 0.2], [6, 3, 5, 2]]}')
-
-    assert answer.document["predictions"] == [0, 2]
-
-
 def test_a_declared_length_above_the_limit_is_refused_without_keeping_the_body(
-    model: Model,
+    model: ModelPredictor,
 ) -> None:
     exchange = RecordingExchange([b"x" * 600] * 3)
 
@@ -131,7 +132,7 @@ def test_a_declared_length_above_the_limit_is_refused_without_keeping_the_body(
     assert exchange.chunks_read == 3
 
 
-def test_an_endless_body_is_not_read_to_its_end(model: Model) -> None:
+def test_an_endless_body_is_not_read_to_its_end(model: ModelPredictor) -> None:
     exchange = RecordingExchange([b"x" * 1024] * 1000)
 
     answered(Application(Settings(max_body_bytes=1024), model), exchange=exchange)
@@ -139,7 +140,7 @@ def test_an_endless_body_is_not_read_to_its_end(model: Model) -> None:
     assert (exchange.status, exchange.chunks_read) == (413, 5)
 
 
-def test_a_chunked_body_within_the_limit_is_answered(model: Model) -> None:
+def test_a_chunked_body_within_the_limit_is_answered(model: ModelPredictor) -> None:
     exchange = RecordingExchange([GOOD_BODY[:10], GOOD_BODY[10:]])
 
     answered(Application(Settings(), model), exchange=exchange)
@@ -147,7 +148,7 @@ def test_a_chunked_body_within_the_limit_is_answered(model: Model) -> None:
     assert exchange.status == 200
 
 
-def test_a_length_given_beside_chunks_is_not_trusted(model: Model) -> None:
+def test_a_length_given_beside_chunks_is_not_trusted(model: ModelPredictor) -> None:
     exchange = RecordingExchange([b"x" * 1024] * 1000)
 
     answered(
@@ -160,7 +161,7 @@ def test_a_length_given_beside_chunks_is_not_trusted(model: Model) -> None:
     assert (exchange.status, exchange.chunks_read) == (413, 5)
 
 
-def test_a_body_that_does_not_come_is_a_408(model: Model) -> None:
+def test_a_body_that_does_not_come_is_a_408(model: ModelPredictor) -> None:
     class SilentExchange(RecordingExchange):
         def __call__(self) -> Awaitable[bytes]:  # type: ignore[override]
             return asyncio.Event().wait()  # type: ignore[return-value]
@@ -175,7 +176,7 @@ def test_a_body_that_does_not_come_is_a_408(model: Model) -> None:
     assert "was not complete after 0 s" in exchange.document["error"]["message"]
 
 
-def test_a_client_that_leaves_within_its_body_is_to_blame(model: Model) -> None:
+def test_a_client_that_leaves_within_its_body_is_to_blame(model: ModelPredictor) -> None:
     exchange = RecordingExchange(failure=CLIENT_GONE[0]())
 
     answered(Application(Settings(), model), exchange=exchange, content_length="9")
@@ -185,9 +186,11 @@ def test_a_client_that_leaves_within_its_body_is_to_blame(model: Model) -> None:
 
 
 def test_a_model_failure_is_a_500_that_keeps_the_cause_to_the_log(
-    model: Model, caplog: pytest.LogCaptureFixture
+    model: ModelPredictor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    application = Application(Settings(), BrokenModel(model, PredictionError("node 7 exploded")))
+    application = Application(
+        Settings(), model.with_runtime(BrokenRuntime(PredictionError("node 7 exploded")))
+    )
 
     with caplog.at_level(logging.ERROR, "greenlight.server"):
         answer = answered(application)
@@ -200,8 +203,10 @@ def test_a_model_failure_is_a_500_that_keeps_the_cause_to_the_log(
     assert fields["payload"].startswith("37 bytes, sha256 ")
 
 
-def test_an_unforeseen_failure_is_a_500_without_a_traceback(model: Model) -> None:
-    application = Application(Settings(), BrokenModel(model, ZeroDivisionError("secret")))
+def test_an_unforeseen_failure_is_a_500_without_a_traceback(model: ModelPredictor) -> None:
+    application = Application(
+        Settings(), model.with_runtime(BrokenRuntime(ZeroDivisionError("secret")))
+    )
 
     answer = answered(application)
 
@@ -230,7 +235,7 @@ def test_every_error_has_the_nearest_status_of_its_ancestry() -> None:
     accept=st.sampled_from(["*/*", "text/csv", "application/json", "a/b;q", ";q=1", ",,"]),
 )
 def test_no_request_is_ever_a_500(
-    model: Model, body: bytes, content_type: str, accept: str
+    model: ModelPredictor, body: bytes, content_type: str, accept: str
 ) -> None:
     answer = answered(
         Application(Settings(), model), body, content_type=content_type, accept=accept
@@ -241,15 +246,7 @@ def test_no_request_is_ever_a_500(
         assert set(answer.document["error"]) >= {"code", "message", "request_id"}
 
 
-def test_a_float32_answer_is_written_in_its_shortest_form(model: Model, tmp_path: Path) -> None:
-    class ExactModel(BrokenModel):
-        def predict(self, matrix: Any) -> Prediction:
-            return Prediction(
-                labels=[0],
-                class_indexes=[0],
-                probabilities=np.array([[0.96, 0.04, 0.0]], np.float32),
-            )
-
-    answer = answered(Application(Settings(), ExactModel(model, ValueError())))
+def test_a_float32_answer_is_written_in_its_shortest_form(model: ModelPredictor) -> None:
+    answer = answered(Application(Settings(), model.with_runtime(ExactRuntime())))
 
     assert b'"confidence":0.96,' in answer.body

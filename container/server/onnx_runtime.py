@@ -1,0 +1,128 @@
+"""Runs a model as an ONNX graph: the runtime of every model that has no faster one.
+
+Nothing here ever unpickles. ONNX Runtime itself is imported only when a graph is opened: it takes
+a third of a cold start, and a forest the kernel runs does without it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ArtifactError, PredictionError
+from .manifest import Manifest, Task
+from .model import MODEL_FILE, Inputs, Prediction
+
+INPUT_TYPES: dict[str, type[np.floating[Any]]] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+}
+
+
+class OnnxRuntime:
+    """A graph in ONNX Runtime; safe to call from several threads.
+
+    Args:
+        manifest: the facts about the model
+        session: an ONNX Runtime session with the inputs and outputs the manifest names
+    """
+
+    def __init__(self, manifest: Manifest, session: Any) -> None:
+        self.manifest = manifest
+        self.input_type = _input_type(manifest, session)
+        self._session = session
+        self._outputs = [manifest.label_output]
+        if manifest.probability_output is not None:
+            self._outputs.append(manifest.probability_output)
+        self._index_by_label = _index_by_label(manifest.classes)
+
+    def predict(self, inputs: Inputs) -> Prediction:
+        """Answer the rows of these inputs.
+
+        Raises:
+            PredictionError: ONNX Runtime raised, or answered something the manifest rules out
+        """
+        try:
+            answers = self._session.run(self._outputs, inputs)
+        except Exception as error:
+            # ONNX Runtime's errors have no base class of their own.
+            raise PredictionError(f"ONNX Runtime: {type(error).__name__}: {error}") from error
+        labels = _plain_labels(answers[0])
+        if self.manifest.task == Task.REGRESSION:
+            return Prediction(labels=labels, class_indexes=[], probabilities=None)
+        return Prediction(
+            labels=labels,
+            class_indexes=[self._class_index(label) for label in labels],
+            probabilities=answers[1] if len(answers) > 1 else None,
+        )
+
+    def _class_index(self, label: Any) -> int:
+        index = self._index_by_label.get(label)
+        if index is None:
+            raise PredictionError(
+                f"the model answered class {label!r}; the manifest has {self.manifest.classes}"
+            )
+        return index
+
+
+def open_session(graph: bytes) -> Any:
+    """Open an ONNX Runtime session that keeps to one thread, as one worker has one core.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot load the graph
+    """
+    # Official builds send events to Microsoft and keep a device id on disk unless this is set
+    # before the library is loaded (Privacy.md of onnxruntime 1.31, "Disabling Telemetry").
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime  # slow to import, and not needed to refuse a damaged artifact
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # a failed run is raised, and logged by the application
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ArtifactError(f"ONNX Runtime cannot load {MODEL_FILE}: {error}") from error
+
+
+def _input_type(manifest: Manifest, session: Any) -> type[np.floating[Any]]:
+    inputs = {given.name: given.type for given in session.get_inputs()}
+    outputs = [given.name for given in session.get_outputs()]
+    if set(inputs) != {manifest.onnx_input}:
+        raise ArtifactError(
+            f"the graph has inputs {sorted(inputs)}; the manifest names {manifest.onnx_input!r}"
+        )
+    for name in (manifest.label_output, manifest.probability_output):
+        if name is not None and name not in outputs:
+            raise ArtifactError(f"the graph has outputs {outputs}; the manifest names {name!r}")
+    input_type = INPUT_TYPES.get(inputs[manifest.onnx_input])
+    if input_type is None:
+        raise ArtifactError(
+            f"the graph's input is {inputs[manifest.onnx_input]}; this server feeds "
+            f"{' or '.join(INPUT_TYPES)}"
+        )
+    return input_type
+
+
+def _index_by_label(classes: tuple[str, ...]) -> dict[Any, int]:
+    """Map what a graph may answer to the class index: a name, or a whole number.
+
+    A number is the class itself where all classes are numbers (1, 2, 3), else its index (0, 1, 2).
+    """
+    by_name: dict[Any, int] = {name: index for index, name in enumerate(classes)}
+    are_numbers = all(name.lstrip("-").isdecimal() for name in classes)
+    return by_name | {
+        int(name) if are_numbers else index: index for index, name in enumerate(classes)
+    }
+
+
+def _plain_labels(answer: npt.NDArray[Any]) -> list[Any]:
+    # Regressors answer a column; a list of one-element lists is not what `predict` gives.
+    if answer.ndim == 2 and answer.shape[1] == 1:
+        answer = answer[:, 0]
+    labels: list[Any] = answer.tolist()
+    return labels
