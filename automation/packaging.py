@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import platform
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from automation.errors import EqualityError, VersionDriftError
 from automation.spec import ModelSpec
 from automation.training import TrainedModel
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 GOLDEN_ROWS_PER_CLASS = 4
 GOLDEN_ROWS_OF_REGRESSOR = 12
 SERVER_LOCK = Path("container") / "requirements.lock"
@@ -88,12 +89,12 @@ def package_trained(model: str, trained: TrainedModel, root: Path) -> Package:
     graph = conversion.convert(trained)
     live = conversion.sklearn_answers(trained, trained.live_rows)
     accuracy = score(trained, live)
-    manifest = manifest_for(model, trained, graph, accuracy)
     files = {
         artifacts.GRAPH_NAME: graph.content,
-        artifacts.MANIFEST_NAME: artifacts.json_bytes(manifest),
         artifacts.GOLDEN_NAME: artifacts.json_bytes(golden_for(trained)),
     }
+    manifest = manifest_for(model, trained, graph, accuracy, files)
+    files[artifacts.MANIFEST_NAME] = artifacts.json_bytes(manifest)
     return Package(
         model=model,
         estimator=trained.name,
@@ -123,12 +124,14 @@ def check_server_version(root: Path) -> None:
 
 
 def manifest_for(
-    model: str, trained: TrainedModel, graph: Graph, accuracy: float
+    model: str,
+    trained: TrainedModel,
+    graph: Graph,
+    accuracy: float,
+    files: Mapping[str, bytes],
 ) -> dict[str, Any]:
     """Say what the artifact is; holds no time and no path, so that it is the same everywhere."""
-    outputs: dict[str, str] = {"value": graph.label_output}
-    if graph.probability_output is not None:
-        outputs = {"label": graph.label_output, "probabilities": graph.probability_output}
+    names = list(trained.feature_names)
     # The patch release of Python says nothing about the model and would change its digest.
     python = ".".join(platform.python_version_tuple()[:2])
     return {
@@ -137,17 +140,25 @@ def manifest_for(
         "estimator": trained.name,
         "estimator_class": _class_name(trained.estimator),
         "task": "classification" if trained.class_names else "regression",
-        "feature_names": list(trained.feature_names),
-        "feature_count": len(trained.feature_names),
-        "classes": list(trained.class_names) if trained.class_names else None,
         "runtime": "onnx",
-        "onnx_input": conversion.INPUT_NAME,
-        "onnx_input_type": graph.float_type,
-        "onnx_outputs": outputs,
+        "features": [
+            {"name": name, "type": "number", "allows_missing": False, "categories": None}
+            for name in names
+        ],
+        "classes": list(trained.class_names) if trained.class_names else None,
+        "outputs": None,
+        "onnx": {
+            "inputs": [
+                {"name": conversion.INPUT_NAME, "type": graph.float_type, "features": names}
+            ],
+            "label_output": graph.label_output,
+            "probability_output": graph.probability_output,
+        },
+        "script": None,
+        "files": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)},
         "versions": {"python": python}
         | {name: importlib.metadata.version(name) for name in VERSIONED},
         "accuracy": round(accuracy, 6),
-        "model_sha256": hashlib.sha256(graph.content).hexdigest(),
     }
 
 

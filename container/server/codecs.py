@@ -23,9 +23,10 @@ import orjson
 
 from .content_type import CSV, JSON
 from .errors import MalformedBodyError, shown
-from .instances import matrix_from_instances
+from .features import Schema
+from .instances import inputs_from_instances
 from .manifest import Manifest, Task
-from .model import Matrix, Prediction
+from .model import Inputs, Prediction
 
 EXAMPLE = '{"instances": [[5.1, 3.5, 1.4, 0.2]]}'
 LONGEST_INTEGER = 40
@@ -49,21 +50,12 @@ class Request:
     Args:
         form: how the answer is to look
         rows: the rows as the client gave them
-        matrix: the same as the model's input
+        inputs: the same as what the model is fed
     """
 
     form: Form
-    rows: list[list[float]]
-    matrix: Matrix
-
-
-@dataclass(frozen=True, kw_only=True)
-class Schema:
-    """What a decoder has to know of the model and the limits."""
-
-    feature_names: tuple[str, ...]
-    max_rows: int
-    input_type: type[np.floating[Any]]
+    rows: list[list[Any]]
+    inputs: Inputs
 
 
 def request_from_body(media_type: str, body: bytes, schema: Schema) -> Request:
@@ -79,10 +71,10 @@ def request_from_body(media_type: str, body: bytes, schema: Schema) -> Request:
 
 
 def body_from_prediction(
-    media_type: str, request: Request, prediction: Prediction, manifest: Manifest
+    media_type: str, request: Request, prediction: Prediction, schema: Schema
 ) -> bytes:
     """Encode the answer to a request in a media type that `content_type` chose."""
-    return ENCODERS[media_type](request, prediction, manifest)
+    return ENCODERS[media_type](request, prediction, schema.manifest)
 
 
 def _decode_json(body: bytes, schema: Schema) -> Request:
@@ -95,14 +87,8 @@ def _decode_json(body: bytes, schema: Schema) -> Request:
         if not (type(document) is dict and len(document) == 1 and body.count(b'"') == 2):
             document = read_json_strictly(body)
     form = _form(document)
-    rows, matrix = matrix_from_instances(
-        document[form],
-        field=form.value,
-        feature_names=schema.feature_names,
-        max_rows=schema.max_rows,
-        input_type=schema.input_type,
-    )
-    return Request(form=form, rows=rows, matrix=matrix)
+    rows, inputs = inputs_from_instances(document[form], field=form.value, schema=schema)
+    return Request(form=form, rows=rows, inputs=inputs)
 
 
 def read_json_strictly(body: bytes) -> Any:
@@ -178,14 +164,12 @@ def _decode_csv(body: bytes, schema: Schema) -> Request:
         raise MalformedBodyError(f"the body is not CSV: {error}") from error
     while lines and not lines[-1]:
         lines.pop()
-    rows, matrix = matrix_from_instances(
+    rows, inputs = inputs_from_instances(
         [[_number_from_cell(cell) for cell in line] for line in lines],
         field="the body (text/csv without a header line)",
-        feature_names=schema.feature_names,
-        max_rows=schema.max_rows,
-        input_type=schema.input_type,
+        schema=schema,
     )
-    return Request(form=Form.INSTANCES, rows=rows, matrix=matrix)
+    return Request(form=Form.INSTANCES, rows=rows, inputs=inputs)
 
 
 def _number_from_cell(cell: str) -> float | str:

@@ -14,48 +14,44 @@ from typing import Any
 import numpy as np
 
 from .errors import InvalidInstanceError, shown
-from .model import Matrix
+from .features import LARGEST_EXACT_INTEGER, FeatureRule, Schema, inputs_from_rows
+from .manifest import FeatureType
+from .model import Inputs
 
-LARGEST_EXACT_INTEGER = 2**63 - 1
 NUMBERS = {int, float}
+SHOWN_CATEGORIES = 10
+
+NOUNS = {
+    FeatureType.NUMBER: ("a number", "numbers"),
+    FeatureType.STRING: ("a string", "strings"),
+    FeatureType.BOOLEAN: ("true or false", "booleans"),
+}
 
 
-def matrix_from_instances(
-    instances: Any,
-    *,
-    field: str,
-    feature_names: Sequence[str],
-    max_rows: int,
-    input_type: type[np.floating[Any]],
-) -> tuple[list[list[float]], Matrix]:
-    """Turn decoded rows into the model's input.
+def inputs_from_instances(
+    instances: Any, *, field: str, schema: Schema
+) -> tuple[list[list[Any]], Inputs]:
+    """Turn decoded rows into the model's inputs.
 
     Args:
         instances: whatever the body held where rows are expected
         field: the body's own word for it, used in messages
-        feature_names: the model's columns in order
-        max_rows: most rows allowed
-        input_type: the model's number type, which limits the range of values
 
     Returns:
-        the rows as given, and as (rows, features) of `input_type`
+        the rows as given, None for a missing value, and what the model is fed
 
     Raises:
         InvalidInstanceError: names the instance and feature, what was given and what is allowed
     """
-    if is_plainly_valid(instances, len(feature_names), max_rows):
+    if schema.plain_type is not None and is_plainly_valid(
+        instances, len(schema.feature_names), schema.max_rows
+    ):
         with np.errstate(over="ignore"):
-            matrix: Matrix = np.array(instances, dtype=input_type)
+            matrix = np.array(instances, dtype=schema.plain_type)
         if np.isfinite(matrix).all():
-            return instances, matrix
-    rows = check_instances(
-        instances,
-        field=field,
-        feature_names=feature_names,
-        max_rows=max_rows,
-        input_type=input_type,
-    )
-    return rows, np.array(rows, dtype=input_type)
+            return instances, {schema.manifest.inputs[0].name: matrix}
+    rows = check_instances(instances, field=field, schema=schema)
+    return rows, inputs_from_rows(rows, schema)
 
 
 def is_plainly_valid(instances: Any, feature_count: int, max_rows: int) -> bool:
@@ -72,86 +68,117 @@ def is_plainly_valid(instances: Any, feature_count: int, max_rows: int) -> bool:
     )
 
 
-def check_instances(
-    instances: Any,
-    *,
-    field: str,
-    feature_names: Sequence[str],
-    max_rows: int,
-    input_type: type[np.floating[Any]],
-) -> list[list[float]]:
+def check_instances(instances: Any, *, field: str, schema: Schema) -> list[list[Any]]:
     """Walk the rows and give them back, or raise on the first thing that is wrong.
 
     Raises:
-        InvalidInstanceError: as `matrix_from_instances`
+        InvalidInstanceError: as `inputs_from_instances`
     """
-    row_wanted = f"a list of {len(feature_names)} numbers ({', '.join(feature_names)})"
+    row_wanted = row_in_words(schema.rules)
     if not isinstance(instances, list):
         raise InvalidInstanceError(
-            f"{field} is {_kind(instances)}; give a list of instances, each {row_wanted}"
+            f"{field} is {kind(instances)}; give a list of instances, each {row_wanted}"
         )
     if not instances:
-        raise InvalidInstanceError(f"{field} is empty; give 1 to {max_rows} instances")
-    if len(instances) > max_rows:
+        raise InvalidInstanceError(f"{field} is empty; give 1 to {schema.max_rows} instances")
+    if len(instances) > schema.max_rows:
         raise InvalidInstanceError(
-            f"{field} has {len(instances)} instances; at most {max_rows} are allowed in one "
+            f"{field} has {len(instances)} instances; at most {schema.max_rows} are allowed in one "
             "request: split it"
         )
     rows = []
     for index, instance in enumerate(instances):
         if not isinstance(instance, list):
             raise InvalidInstanceError(
-                f"instance {index} is {_kind(instance)}; each instance must be {row_wanted}",
+                f"instance {index} is {kind(instance)}; each instance must be {row_wanted}",
                 instance=index,
             )
-        if len(instance) != len(feature_names):
+        if len(instance) != len(schema.rules):
             raise InvalidInstanceError(
                 f"instance {index} has {len(instance)} features; it must be {row_wanted}",
                 instance=index,
             )
         rows.append(
             [
-                checked_number(index, name, value, input_type)
-                for name, value in zip(feature_names, instance, strict=True)
+                checked_value(index, rule, value)
+                for rule, value in zip(schema.rules, instance, strict=True)
             ]
         )
     return rows
 
 
-def checked_number(
-    index: int, feature: str, value: Any, input_type: type[np.floating[Any]]
-) -> float:
-    """Give one value back, or raise when it is not a number the model can take.
+def row_in_words(rules: Sequence[FeatureRule]) -> str:
+    """Say what a row is, as `a list of 2 numbers (length, width)`."""
+    types = {rule.type for rule in rules}
+    noun = NOUNS[types.pop()][1] if len(types) == 1 else "values"
+    return f"a list of {len(rules)} {noun} ({', '.join(rule.name for rule in rules)})"
+
+
+def checked_value(index: int, rule: FeatureRule, value: Any) -> Any:
+    """Give one value back, or raise when the feature does not allow it.
 
     Raises:
-        InvalidInstanceError: not a number, not finite, or beyond `input_type`
+        InvalidInstanceError: missing, of another type, out of range, or no category
     """
+    if value is None:
+        if not rule.allows_missing:
+            raise _invalid_value(index, rule, value)
+        return None
+    if rule.type is FeatureType.NUMBER:
+        value = _checked_number(index, rule, value)
+    elif rule.type is FeatureType.STRING:
+        _check_string(index, rule, value)
+    elif type(value) is not bool:
+        raise _invalid_value(index, rule, value)
+    if rule.categories is not None and value not in rule.categories:
+        raise _invalid_value(index, rule, value)
+    return value
+
+
+def _checked_number(index: int, rule: FeatureRule, value: Any) -> float:
     if type(value) not in NUMBERS:
-        raise _invalid_value(index, feature, value, "a number")
-    largest = float(np.finfo(input_type).max)
-    if isinstance(value, int):
-        if abs(value) <= LARGEST_EXACT_INTEGER:
-            return value
-        if abs(value) <= largest:
-            return float(value)
-    elif math.isfinite(value):
-        if abs(value) <= largest:
-            return float(value)
-    else:
-        raise _invalid_value(index, feature, value, "a finite number")
-    raise _invalid_value(index, feature, value, f"at most ±{largest:.6g}")
+        raise _invalid_value(index, rule, value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise _invalid_value(index, rule, value, "a finite number")
+        if rule.is_whole and not value.is_integer():
+            raise _invalid_value(index, rule, value, "a whole number")
+    if abs(value) > rule.largest:
+        raise _invalid_value(index, rule, value, f"at most ±{rule.largest:.6g}")
+    # orjson cannot write longer integers back.
+    return value if abs(value) <= LARGEST_EXACT_INTEGER else float(value)
 
 
-def _invalid_value(index: int, feature: str, value: object, wanted: str) -> InvalidInstanceError:
+def _check_string(index: int, rule: FeatureRule, value: Any) -> None:
+    if type(value) is not str:
+        raise _invalid_value(index, rule, value)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        # JSON can spell half of a surrogate pair, which is no character and cannot be sent back.
+        raise _invalid_value(index, rule, value, "text without lone surrogates") from error
+
+
+def _invalid_value(
+    index: int, rule: FeatureRule, value: object, wanted: str | None = None
+) -> InvalidInstanceError:
+    if wanted is None:
+        wanted = NOUNS[rule.type][0]
+        if rule.categories is not None:
+            wanted = f"one of {', '.join(map(shown, rule.categories[:SHOWN_CATEGORIES]))}"
+            more = len(rule.categories) - SHOWN_CATEGORIES
+            wanted += f" or {more} more" if more > 0 else ""
+    if rule.allows_missing:
+        wanted += ", or missing"
     return InvalidInstanceError(
-        f"instance {index}, feature {feature!r}: {_kind(value)} is given; it must be {wanted}",
+        f"instance {index}, feature {rule.name!r}: {kind(value)} is given; it must be {wanted}",
         instance=index,
-        feature=feature,
+        feature=rule.name,
     )
 
 
-def _kind(value: object) -> str:
-    """Name a value in JSON's words, as `a string ('abc')`."""
+def kind(value: object) -> str:
+    """Name a value in JSON's words, as `the string 'abc'`."""
     if isinstance(value, dict):
         return f"an object with keys {shown(list(value)[:5])}"
     if isinstance(value, list):

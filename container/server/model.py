@@ -17,10 +17,6 @@ import numpy.typing as npt
 from .errors import ArtifactError, GoldenMismatchError, PredictionError
 from .manifest import Golden, Manifest, Task
 
-MODEL_FILE = "model.onnx"
-MANIFEST_FILE = "manifest.json"
-GOLDEN_FILE = "golden.json"
-
 GOLDEN_TOLERANCE = 1e-5
 """Largest difference from a golden probability, and relative difference from a golden value."""
 

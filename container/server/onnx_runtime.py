@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
+from .artifact_files import MODEL_FILE
 from .errors import ArtifactError, PredictionError
-from .manifest import Manifest, Task
-from .model import MODEL_FILE, Inputs, Prediction
+from .manifest import Manifest, Task, TensorType
+from .model import Inputs, Prediction
 
-INPUT_TYPES: dict[str, type[np.floating[Any]]] = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
+TENSOR_TYPES: dict[TensorType, str] = {
+    TensorType.FLOAT32: "tensor(float)",
+    TensorType.FLOAT64: "tensor(double)",
+    TensorType.INT64: "tensor(int64)",
+    TensorType.BOOL: "tensor(bool)",
+    TensorType.STRING: "tensor(string)",
 }
 
 
@@ -32,11 +35,9 @@ class OnnxRuntime:
 
     def __init__(self, manifest: Manifest, session: Any) -> None:
         self.manifest = manifest
-        self.input_type = _input_type(manifest, session)
+        check_graph(manifest, session)
         self._session = session
-        self._outputs = [manifest.label_output]
-        if manifest.probability_output is not None:
-            self._outputs.append(manifest.probability_output)
+        self._outputs = [manifest.label_output, *manifest.probability_outputs]
         self._index_by_label = _index_by_label(manifest.classes)
 
     def predict(self, inputs: Inputs) -> Prediction:
@@ -89,23 +90,20 @@ def open_session(graph: bytes) -> Any:
         raise ArtifactError(f"ONNX Runtime cannot load {MODEL_FILE}: {error}") from error
 
 
-def _input_type(manifest: Manifest, session: Any) -> type[np.floating[Any]]:
+def check_graph(manifest: Manifest, session: Any) -> None:
+    """Check that the graph has the inputs and outputs the manifest names.
+
+    Raises:
+        ArtifactError: it has others
+    """
+    wanted = {given.name: TENSOR_TYPES[given.type] for given in manifest.inputs}
     inputs = {given.name: given.type for given in session.get_inputs()}
+    if inputs != wanted:
+        raise ArtifactError(f"the graph has the inputs {inputs}; the manifest names {wanted}")
     outputs = [given.name for given in session.get_outputs()]
-    if set(inputs) != {manifest.onnx_input}:
-        raise ArtifactError(
-            f"the graph has inputs {sorted(inputs)}; the manifest names {manifest.onnx_input!r}"
-        )
-    for name in (manifest.label_output, manifest.probability_output):
-        if name is not None and name not in outputs:
+    for name in (manifest.label_output, *manifest.probability_outputs):
+        if name not in outputs:
             raise ArtifactError(f"the graph has outputs {outputs}; the manifest names {name!r}")
-    input_type = INPUT_TYPES.get(inputs[manifest.onnx_input])
-    if input_type is None:
-        raise ArtifactError(
-            f"the graph's input is {inputs[manifest.onnx_input]}; this server feeds "
-            f"{' or '.join(INPUT_TYPES)}"
-        )
-    return input_type
 
 
 def _index_by_label(classes: tuple[str, ...]) -> dict[Any, int]:

@@ -9,30 +9,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
-from .codecs import Schema, body_from_prediction, request_from_body
+from .artifact_files import GOLDEN_FILE, MANIFEST_FILE, MODEL_FILE, json_object, read_json_object
+from .codecs import body_from_prediction, request_from_body
 from .content_type import media_type_from_accept, media_type_from_content_type
-from .errors import ArtifactError
+from .errors import ArtifactError, InvalidInstanceError
+from .features import Schema, inputs_from_rows, schema_from_manifest
+from .instances import check_instances
 from .manifest import (
     Golden,
     Manifest,
+    RuntimeName,
     golden_from_document,
     manifest_from_document,
-    read_json_object,
 )
-from .model import (
-    GOLDEN_FILE,
-    MANIFEST_FILE,
-    MODEL_FILE,
-    Inputs,
-    Runtime,
-    file_of_artifact,
-    prove_golden,
-)
+from .model import Inputs, Runtime, file_of_artifact, prove_golden
 from .onnx_runtime import OnnxRuntime, open_session
 from .rsgi import Headers
 from .settings import Settings
@@ -109,13 +103,13 @@ class ModelPredictor:
         )
         written = media_type_from_accept(headers.get("accept"))
         request = request_from_body(read, invocation.body, self._schema)
-        inputs = {self.manifest.onnx_input: request.matrix}
+        inputs = request.inputs
         if len(request.rows) <= self._inline_rows:
             prediction = self._runtime.predict(inputs)
         else:
             loop = asyncio.get_running_loop()
             prediction = await loop.run_in_executor(self._executor, self._runtime.predict, inputs)
-        return Answer(written, body_from_prediction(written, request, prediction, self.manifest))
+        return Answer(written, body_from_prediction(written, request, prediction, self._schema))
 
 
 def load_predictor(directory: Path, settings: Settings) -> ModelPredictor:
@@ -129,31 +123,32 @@ def load_predictor(directory: Path, settings: Settings) -> ModelPredictor:
         GoldenMismatchError: the model's answers are not the recorded ones
     """
     manifest = manifest_from_document(read_json_object(directory / MANIFEST_FILE))
-    golden = golden_from_document(read_json_object(directory / GOLDEN_FILE), manifest)
-    graph = file_of_artifact(directory, MODEL_FILE, manifest.model_sha256)
-    runtime = OnnxRuntime(manifest, open_session(graph))
-    prove_golden(runtime, manifest, golden, golden_inputs(manifest, golden, runtime))
-    schema = Schema(
-        feature_names=manifest.feature_names,
-        max_rows=settings.max_rows,
-        input_type=runtime.input_type,
-    )
+    if manifest.runtime is not RuntimeName.ONNX:
+        raise ArtifactError(
+            f"manifest runtime is {manifest.runtime.value!r}; this server runs 'onnx'"
+        )
+    files = {
+        name: file_of_artifact(directory, name, digest) for name, digest in manifest.files.items()
+    }
+    golden = golden_from_document(json_object(files[GOLDEN_FILE], GOLDEN_FILE), manifest)
+    schema = schema_from_manifest(manifest, settings.max_rows)
+    runtime = OnnxRuntime(manifest, open_session(files[MODEL_FILE]))
+    prove_golden(runtime, manifest, golden, golden_inputs(golden, schema))
     return ModelPredictor(manifest, runtime, schema, inline_rows=settings.inline_rows)
 
 
-def golden_inputs(manifest: Manifest, golden: Golden, runtime: OnnxRuntime) -> Inputs:
-    """Give the golden rows as the runtime takes them.
+def golden_inputs(golden: Golden, schema: Schema) -> Inputs:
+    """Give the golden rows as the model takes them; they obey the rule that clients' rows obey.
 
     Raises:
         ArtifactError: they do not fit the model
     """
     try:
-        matrix = np.array(golden.instances, dtype=runtime.input_type)
-    except (TypeError, ValueError) as error:
-        raise ArtifactError(f"golden.json has instances that are no rows: {error}") from error
-    if matrix.shape != (len(golden.instances), len(manifest.feature_names)):
-        raise ArtifactError(
-            f"golden.json has instances of shape {matrix.shape}; the model has "
-            f"{len(manifest.feature_names)} features"
+        rows = check_instances(
+            golden.instances,
+            field="golden.json",
+            schema=replace(schema, max_rows=len(golden.instances)),
         )
-    return {manifest.onnx_input: matrix}
+    except InvalidInstanceError as error:
+        raise ArtifactError(f"golden.json does not fit the manifest: {error}") from error
+    return inputs_from_rows(rows, schema)

@@ -42,7 +42,7 @@ def serve(settings: Settings) -> None:
             logging.INFO,
             "model_ready",
             model=predictor.manifest.model,
-            model_sha256=predictor.manifest.model_sha256,
+            files=dict(predictor.manifest.files),
             load_ms=round((perf_counter() - started) * 1000),
         )
     asyncio.run(_serve(settings, Application(settings, predictor, unavailable)))

@@ -81,12 +81,26 @@ def a_classifier_failing_on_unseen_values(directory: Path) -> FittedModel:
 
 
 def change_json(path: Path, **changes: object) -> None:
-    """Overwrite fields of a JSON file; a value of None removes the field."""
+    """Overwrite fields of a JSON file of an artifact; a value of None removes the field.
+
+    The manifest beside it gets the new digest, so that the content is what a test is about.
+    """
     document = json.loads(path.read_text())
     document.update(changes)
     path.write_text(
         json.dumps({key: value for key, value in document.items() if value is not None})
     )
+    reseal(path)
+
+
+def reseal(path: Path) -> None:
+    """Write the digest of a changed file of an artifact into its manifest."""
+    manifest_path = path.parent / "manifest.json"
+    if path == manifest_path:
+        return
+    manifest = json.loads(manifest_path.read_text())
+    manifest["files"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest_path.write_text(json.dumps(manifest))
 
 
 def _write(
@@ -101,21 +115,32 @@ def _write(
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "model.onnx").write_bytes(content)
     manifest = {
-        "schema_version": 1,
+        "schema_version": 2,
         "model": name,
         "estimator": "test",
         "task": "classification" if is_classifier else "regression",
-        "feature_names": list(FEATURE_NAMES),
-        "feature_count": len(FEATURE_NAMES),
-        "classes": list(classes) if is_classifier else None,
         "runtime": "onnx",
-        "onnx_input": graph.graph.input[0].name,
-        "onnx_outputs": (
-            {"label": outputs[0], "probabilities": outputs[1]}
-            if is_classifier
-            else {"value": outputs[0]}
-        ),
-        "model_sha256": hashlib.sha256(content).hexdigest(),
+        "features": [
+            {"name": feature, "type": "number", "allows_missing": False, "categories": None}
+            for feature in FEATURE_NAMES
+        ],
+        "classes": list(classes) if is_classifier else None,
+        "outputs": None,
+        "onnx": {
+            "inputs": [
+                {
+                    "name": graph.graph.input[0].name,
+                    "type": "float32",
+                    "features": list(FEATURE_NAMES),
+                }
+            ],
+            "label_output": outputs[0],
+            "probability_output": outputs[1] if is_classifier else None,
+        },
+        "script": None,
+        "files": {},
+        "versions": {},
+        "accuracy": 1.0,
     }
     answers: dict[str, Any] = {
         "instances": golden.tolist(),
@@ -128,4 +153,6 @@ def _write(
         answers["probabilities"] = estimator.predict_proba(golden).tolist()
     (directory / "manifest.json").write_text(json.dumps(manifest))
     (directory / "golden.json").write_text(json.dumps(answers))
+    for file in ("model.onnx", "golden.json"):
+        reseal(directory / file)
     return FittedModel(directory=directory, rows=rows, estimator=estimator)

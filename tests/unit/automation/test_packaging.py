@@ -59,12 +59,19 @@ def test_the_manifest_says_what_the_artifact_is(tmp_path: Path) -> None:
 
     manifest = content_of(packaged.artifact.archive)["manifest.json"]
     assert manifest == packaged.artifact.manifest
-    assert manifest["schema_version"] == 1
+    assert manifest["schema_version"] == 2
     assert manifest["task"] == "classification"
-    assert manifest["feature_names"] == ["height_cm", "kind"]
-    assert manifest["feature_count"] == 2
+    assert manifest["features"] == [
+        {"name": name, "type": "number", "allows_missing": False, "categories": None}
+        for name in ("height_cm", "kind")
+    ]
     assert manifest["classes"] == ["low", "high"]
-    assert manifest["onnx_outputs"] == {"label": "label", "probabilities": "probabilities"}
+    assert manifest["onnx"] == {
+        "inputs": [{"name": "X", "type": "float32", "features": ["height_cm", "kind"]}],
+        "label_output": "label",
+        "probability_output": "probabilities",
+    }
+    assert sorted(manifest["files"]) == ["golden.json", "model.onnx"]
     assert manifest["versions"]["onnxruntime"] == importlib.metadata.version("onnxruntime")
     assert manifest["accuracy"] == round(packaged.accuracy, 6)
 

@@ -14,17 +14,18 @@ from hypothesis import strategies as st
 from server.codecs import (
     Form,
     Request,
-    Schema,
     body_from_prediction,
     json_body,
     request_from_body,
 )
 from server.content_type import CSV, JSON
 from server.errors import RequestError
-from server.manifest import Manifest, Task
+from server.features import Schema, schema_from_manifest
+from server.manifest import Feature, FeatureType, Task, TensorType
 from server.model import Prediction
+from tests.support.manifests import a_manifest
 
-SCHEMA = Schema(feature_names=("length", "width"), max_rows=3, input_type=np.float32)
+FEATURES = [Feature(name=name, type=FeatureType.NUMBER) for name in ("length", "width")]
 SEND = 'send rows such as {"instances": [[5.1, 3.5, 1.4, 0.2]]}'
 EXAMPLE = 'send {"instances": [[5.1, 3.5, 1.4, 0.2]]}'
 
@@ -37,23 +38,17 @@ def decoded(media_type: str, body: bytes) -> Request | None:
         return None
 
 
-def a_manifest(task: Task = Task.CLASSIFICATION) -> Manifest:
-    return Manifest(
-        model="iris",
-        task=task,
-        feature_names=("length", "width"),
-        classes=("setosa", "ver,sicolor") if task is Task.CLASSIFICATION else (),
-        onnx_input="X",
-        label_output="label",
-        probability_output="probabilities" if task is Task.CLASSIFICATION else None,
-        model_sha256="",
-    )
+def a_schema(task: Task = Task.CLASSIFICATION) -> Schema:
+    classes = ("setosa", "ver,sicolor") if task is Task.CLASSIFICATION else ()
+    return schema_from_manifest(a_manifest(FEATURES, TensorType.FLOAT32, classes), 3)
+
+
+SCHEMA = a_schema()
 
 
 def a_request(form: Form = Form.INSTANCES) -> Request:
-    return Request(
-        form=form, rows=[[5, 0.2], [1.5, 2]], matrix=np.array([[5, 0.2], [1.5, 2]], np.float32)
-    )
+    rows = [[5, 0.2], [1.5, 2]]
+    return Request(form=form, rows=rows, inputs={"X": np.array(rows, np.float32)})
 
 
 def a_classification() -> Prediction:
@@ -80,7 +75,7 @@ def test_json_bodies_give_rows_and_their_form(
 
     assert request.form is form
     assert request.rows[0] == pytest.approx(rows[0], rel=1e-4)
-    assert request.matrix.shape == (len(rows), 2)
+    assert request.inputs["X"].shape == (len(rows), 2)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +189,7 @@ def test_wrong_csv_bodies_are_refused_with_the_reason(body: bytes, message: str)
 
 
 def test_instances_are_answered_with_class_confidence_and_the_input() -> None:
-    answer = body_from_prediction(JSON, a_request(), a_classification(), a_manifest())
+    answer = body_from_prediction(JSON, a_request(), a_classification(), a_schema())
 
     assert json.loads(answer) == {
         "predictions": [
@@ -217,7 +212,7 @@ def test_instances_are_answered_with_class_confidence_and_the_input() -> None:
 
 
 def test_features_are_answered_with_two_plain_lists() -> None:
-    answer = body_from_prediction(JSON, a_request(Form.FEATURES), a_classification(), a_manifest())
+    answer = body_from_prediction(JSON, a_request(Form.FEATURES), a_classification(), a_schema())
 
     assert json.loads(answer) == {
         "predictions": [1, 0],
@@ -226,7 +221,7 @@ def test_features_are_answered_with_two_plain_lists() -> None:
 
 
 def test_csv_answers_have_the_class_then_its_probabilities() -> None:
-    answer = body_from_prediction(CSV, a_request(), a_classification(), a_manifest())
+    answer = body_from_prediction(CSV, a_request(), a_classification(), a_schema())
 
     assert answer == b'"ver,sicolor",0.04,0.96\nsetosa,0.75,0.25\n'
 
@@ -234,14 +229,14 @@ def test_csv_answers_have_the_class_then_its_probabilities() -> None:
 def test_a_classifier_without_probabilities_answers_the_class_alone() -> None:
     prediction = Prediction(labels=["setosa", "setosa"], class_indexes=[0, 0], probabilities=None)
 
-    answer = body_from_prediction(JSON, a_request(), prediction, a_manifest())
+    answer = body_from_prediction(JSON, a_request(), prediction, a_schema())
 
     assert json.loads(answer)["predictions"][0] == {
         "predicted_class": "setosa",
         "predicted_class_index": 0,
         "input_features": {"length": 5, "width": 0.2},
     }
-    assert body_from_prediction(CSV, a_request(), prediction, a_manifest()) == b"setosa\nsetosa\n"
+    assert body_from_prediction(CSV, a_request(), prediction, a_schema()) == b"setosa\nsetosa\n"
 
 
 @pytest.mark.parametrize(
@@ -262,7 +257,7 @@ def test_regressors_answer_values(form: Form, media_type: str, expected: bytes) 
     prediction = Prediction(labels=[1.5, 2.0], class_indexes=[], probabilities=None)
 
     answer = body_from_prediction(
-        media_type, a_request(form), prediction, a_manifest(Task.REGRESSION)
+        media_type, a_request(form), prediction, a_schema(Task.REGRESSION)
     )
 
     assert answer == expected
@@ -284,14 +279,14 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
 def test_no_bytes_do_anything_but_decode_or_be_refused(media_type: str, body: bytes) -> None:
     request = decoded(media_type, body)
 
-    assert request is None or np.isfinite(request.matrix).all()
+    assert request is None or np.isfinite(request.inputs["X"]).all()
 
 
 @given(document=JSON_VALUES)
 def test_no_json_value_does_anything_but_decode_or_be_refused(document: Any) -> None:
     request = decoded(JSON, json.dumps(document).encode())
 
-    assert request is None or np.isfinite(request.matrix).all()
+    assert request is None or np.isfinite(request.inputs["X"]).all()
     assert request is None or json_body({"rows": request.rows})
 
 
@@ -301,7 +296,7 @@ def test_no_text_like_json_does_anything_but_decode_or_be_refused(text: str) -> 
 
     request = decoded(JSON, body)
 
-    assert request is None or request.matrix.shape[1] == 2
+    assert request is None or request.inputs["X"].shape[1] == 2
 
 
 @given(
@@ -319,5 +314,5 @@ def test_json_and_csv_of_the_same_rows_are_the_same_input(rows: list[list[float]
     text = "\n".join(",".join(map(repr, row)) for row in rows)
     as_csv = request_from_body(CSV, text.encode(), SCHEMA)
 
-    assert as_json.matrix.tolist() == as_csv.matrix.tolist()
+    assert as_json.inputs["X"].tolist() == as_csv.inputs["X"].tolist()
     assert all(math.isfinite(value) for row in as_csv.rows for value in row)

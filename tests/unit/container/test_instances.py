@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.errors import InvalidInstanceError
-from server.instances import (
-    check_instances,
-    is_plainly_valid,
-    matrix_from_instances,
-)
+from server.features import schema_from_manifest
+from server.instances import check_instances, inputs_from_instances, is_plainly_valid
+from server.manifest import Feature, FeatureType, TensorType
+from tests.support.manifests import a_manifest
 
 NAMES = ("length", "width")
 MAX_ROWS = 3
@@ -30,14 +29,13 @@ VALUES = st.one_of(
 ANYTHING = st.one_of(VALUES, st.lists(st.one_of(VALUES, st.lists(VALUES, max_size=3)), max_size=4))
 
 
-def converted(instances: Any, input_type: Any = np.float32) -> tuple[list[list[float]], Any]:
-    return matrix_from_instances(
-        instances,
-        field="instances",
-        feature_names=NAMES,
-        max_rows=MAX_ROWS,
-        input_type=input_type,
-    )
+def converted(
+    instances: Any, input_type: TensorType = TensorType.FLOAT32
+) -> tuple[list[list[Any]], Any]:
+    features = [Feature(name=name, type=FeatureType.NUMBER) for name in NAMES]
+    schema = schema_from_manifest(a_manifest(features, input_type), MAX_ROWS)
+    rows, inputs = inputs_from_instances(instances, field="instances", schema=schema)
+    return rows, inputs["X"]
 
 
 def test_rows_come_back_as_given_and_as_the_models_input() -> None:
@@ -139,7 +137,7 @@ def test_a_long_value_is_cut_in_the_message() -> None:
 
 
 def test_a_model_of_doubles_takes_what_a_float_cannot_hold() -> None:
-    _, matrix = converted([[1e39, 2]], np.float64)
+    _, matrix = converted([[1e39, 2]], TensorType.FLOAT64)
 
     assert matrix.tolist() == [[1e39, 2.0]]
 
@@ -155,14 +153,10 @@ def test_an_integer_beyond_64_bits_is_given_back_as_a_float() -> None:
 def test_the_quick_yes_never_contradicts_the_rule(instances: Any) -> None:
     quick = is_plainly_valid(instances, len(NAMES), MAX_ROWS)
 
+    features = [Feature(name=name, type=FeatureType.NUMBER) for name in NAMES]
+    schema = schema_from_manifest(a_manifest(features, TensorType.FLOAT64), MAX_ROWS)
     try:
-        rows = check_instances(
-            instances,
-            field="instances",
-            feature_names=NAMES,
-            max_rows=MAX_ROWS,
-            input_type=np.float64,
-        )
+        rows = check_instances(instances, field="instances", schema=schema)
     except InvalidInstanceError:
         assert not quick or not np.isfinite(np.array(instances, dtype=np.float64)).all()
     else:

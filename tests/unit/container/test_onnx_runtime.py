@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from server.artifact_files import read_json_object
 from server.errors import ArtifactError, GoldenMismatchError, PredictionError
-from server.manifest import manifest_from_document, read_json_object
+from server.manifest import manifest_from_document
 from server.model import Prediction
 from server.onnx_runtime import OnnxRuntime, open_session
 from server.predictor import load_predictor
 from server.settings import Settings
 from tests.support.onnx_models import (
+    FEATURE_NAMES,
     FittedModel,
     a_classifier_failing_on_unseen_values,
     a_regressor,
     an_iris_classifier,
     change_json,
+    reseal,
 )
 
 
@@ -40,7 +42,7 @@ def predicted(directory: Path, rows: Any) -> Prediction:
     """Answer rows with the graph of an artifact."""
     manifest = manifest_from_document(read_json_object(directory / "manifest.json"))
     runtime = OnnxRuntime(manifest, open_session((directory / "model.onnx").read_bytes()))
-    return runtime.predict({manifest.onnx_input: rows})
+    return runtime.predict({manifest.inputs[0].name: rows})
 
 
 def test_a_loaded_classifier_answers_as_its_estimator(iris: FittedModel) -> None:
@@ -84,15 +86,23 @@ def test_classes_of_any_kind_are_answered_by_their_index(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"onnx_input": "Y"}, r"the graph has inputs \['X'\]; the manifest names 'Y'"),
-        ({"onnx_outputs": {"label": "nope"}}, "the manifest names 'nope'"),
-        ({"model_sha256": "00"}, "was changed after packaging; package the model again"),
+        ({"label_output": "nope"}, "the manifest names 'nope'"),
+        ({"probability_output": "nope"}, "the manifest names 'nope'"),
+        (
+            {"inputs": [{"name": "Y", "type": "float32", "features": list(FEATURE_NAMES)}]},
+            r"the graph has the inputs {'X': 'tensor\(float\)'}; the manifest names {'Y'",
+        ),
+        (
+            {"inputs": [{"name": "X", "type": "float64", "features": list(FEATURE_NAMES)}]},
+            r"the manifest names {'X': 'tensor\(double\)'}",
+        ),
     ],
 )
 def test_a_manifest_that_contradicts_the_graph_is_refused(
     artifact: Path, changes: dict[str, object], message: str
 ) -> None:
-    change_json(artifact / "manifest.json", **changes)
+    graph = read_json_object(artifact / "manifest.json")["onnx"]
+    change_json(artifact / "manifest.json", onnx=graph | changes)
 
     with pytest.raises(ArtifactError, match=message):
         load_predictor(artifact, Settings())
@@ -107,7 +117,7 @@ def test_a_class_the_manifest_does_not_name_is_refused(artifact: Path) -> None:
 
 def test_a_graph_that_is_no_onnx_is_refused(artifact: Path) -> None:
     (artifact / "model.onnx").write_bytes(b"pickle?")
-    change_json(artifact / "manifest.json", model_sha256=hashlib.sha256(b"pickle?").hexdigest())
+    reseal(artifact / "model.onnx")
 
     with pytest.raises(ArtifactError, match=r"ONNX Runtime cannot load model\.onnx"):
         load_predictor(artifact, Settings())

@@ -78,7 +78,10 @@ def test_a_model_that_raises_on_its_golden_rows_is_not_loaded(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("instances", "message"),
-    [([["a"]] * 10, "instances that are no rows"), ([[1, 2]] * 10, r"of shape \(10, 2\)")],
+    [
+        ([["a"] * 4] * 10, "does not fit the manifest: instance 0, feature 'sepal length .cm.'"),
+        ([[1, 2]] * 10, "does not fit the manifest: instance 0 has 2 features"),
+    ],
 )
 def test_golden_rows_that_do_not_fit_the_model_are_refused(
     artifact: Path, instances: object, message: str
