@@ -1,0 +1,1 @@
+"""Measures the inference server beside the containers people use, and beside its own floor."""
