@@ -6,7 +6,9 @@ GreenlightError
   SettingsProblemError      the stack's settings, as assembled, cannot be deployed
   PackagingError            the gate: nothing was uploaded
     TrainingError           the training script failed, or returns something else
+    SourceError             what --from or the spec's source names cannot be taken
     EstimatorFileError      the estimator file cannot be taken
+    ScriptError             the inference script cannot be served
     VersionDriftError       trained, checked and served by different versions
     ConversionError         the estimator has no ONNX form
     EqualityError           the ONNX form answers differently from scikit-learn
@@ -47,6 +49,14 @@ class PackagingError(GreenlightError):
 
 class TrainingError(PackagingError):
     """A training script failed or does not return what the gate needs."""
+
+
+class SourceError(PackagingError):
+    """The place a model was to come from is not there, not finished, or not to be trusted."""
+
+
+class ScriptError(PackagingError):
+    """An inference script would not work in the container."""
 
 
 class EstimatorFileError(PackagingError):

@@ -1,24 +1,37 @@
 """A model's spec: `models/<model>.yaml`, typed, with every problem reported at once.
 
-A spec says how the model is trained and which settings its stacks get on top of the base stack's.
+A spec says how the model is trained or where it comes from, how it is served, and which settings
+its stacks get on top of the base stack's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from automation.errors import ModelNotFoundError, SpecError
+from automation.source import Source, SourceKind, problem_with
 from components.names import MODEL_NAME_PATTERN
 from components.settings import Stage
 
 MODELS_FOLDER = "models"
-KEYS = ("model", "training", "settings", "stages", "samples")
+KEYS = (
+    "model", "training", "source", "rows", "classNames", "runtime", "script",
+    "settings", "stages", "samples",
+)  # fmt: skip
 TRAINING_KEYS = ("script", "estimator")
 # The driver sets these itself: a spec that named them would fight with what was just packaged.
 DRIVER_SETTINGS = ("stage", "model", "artifact", "artifactDigest", "foundationStack")
+
+
+class Runtime(StrEnum):
+    """What answers in the container."""
+
+    ONNX = "onnx"
+    SKLEARN = "sklearn"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,16 +39,27 @@ class ModelSpec:
     """One model as its spec describes it.
 
     Args:
-        script: the training script, relative to the project.
-        estimator: what the script trains when nobody says otherwise.
+        script: the training script, relative to the project; None where the model comes from
+            `source`, with rows of its own.
+        estimator: what the script trains when nobody says otherwise; None without a script.
+        source: where the estimator comes from instead of the training script.
+        rows: a CSV file of rows that prove an estimator from `source`, relative to the project.
+        class_names: names by class index for those rows; empty takes the estimator's own.
+        runtime: what answers in the container.
+        inference_script: a Python file or a folder with an inference.py, relative to the project.
         settings: `greenlight:` settings of the model's stacks, over those of the base stack.
         stages: settings of single stages, over `settings`.
         samples: rows to invoke the endpoint with when nobody gives any.
     """
 
     model: str
-    script: Path
-    estimator: str
+    script: Path | None = None
+    estimator: str | None = None
+    source: Source | None = None
+    rows: Path | None = None
+    class_names: tuple[str, ...] = ()
+    runtime: Runtime = Runtime.ONNX
+    inference_script: Path | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     stages: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     samples: tuple[tuple[float, ...], ...] = ()
@@ -95,7 +119,7 @@ def spec_from_document(document: object, name: str, root: Path) -> ModelSpec:
 
     Args:
         name: the model the file is named after.
-        root: the project, in which the training script has to exist.
+        root: the project, in which the files a spec names have to exist.
 
     Raises:
         SpecError: listing every problem.
@@ -107,15 +131,23 @@ def spec_from_document(document: object, name: str, root: Path) -> ModelSpec:
         problems.append(f"model is {fields.get('model')!r}; the file is named after {name!r}")
     elif MODEL_NAME_PATTERN.fullmatch(name) is None:
         problems.append(f"model {name!r} must match {MODEL_NAME_PATTERN.pattern}")
-    training = _object(fields.get("training"), "training", problems)
-    _refuse_unknown(training, TRAINING_KEYS, "training.", problems)
-    script = _text(training, "training.script", problems)
-    if script and not (root / script).is_file():
-        problems.append(f"training.script is {script!r}; there is no such file in the project")
+    script, estimator = _training(fields, root, problems)
+    source = _source(fields, problems)
+    rows = _path(fields, "rows", root, problems)
+    if script is None and source is None:
+        problems.append(
+            "neither training nor source says where the model comes from; give training.script and "
+            f"training.estimator, or a source with one of {', '.join(SourceKind)}"
+        )
     spec = ModelSpec(
         model=name,
-        script=Path(script),
-        estimator=_text(training, "training.estimator", problems),
+        script=script,
+        estimator=estimator,
+        source=source,
+        rows=rows,
+        class_names=_class_names(fields, problems),
+        runtime=_runtime(fields, problems),
+        inference_script=_path(fields, "script", root, problems),
         settings=_settings(fields.get("settings", {}), "settings", problems),
         stages=_stages(fields.get("stages", {}), problems),
         samples=_samples(fields.get("samples", []), problems),
@@ -124,6 +156,64 @@ def spec_from_document(document: object, name: str, root: Path) -> ModelSpec:
         listed = "\n".join(f"- {problem}" for problem in problems)
         raise SpecError(f"{MODELS_FOLDER}/{name}.yaml cannot be used:\n{listed}")
     return spec
+
+
+def _training(
+    fields: Mapping[str, object], root: Path, problems: list[str]
+) -> tuple[Path | None, str | None]:
+    if "training" not in fields:
+        return None, None
+    training = _object(fields["training"], "training", problems)
+    _refuse_unknown(training, TRAINING_KEYS, "training.", problems)
+    script = _text(training, "training.script", problems)
+    if script and not (root / script).is_file():
+        problems.append(f"training.script is {script!r}; there is no such file in the project")
+    return Path(script), _text(training, "training.estimator", problems)
+
+
+def _source(fields: Mapping[str, object], problems: list[str]) -> Source | None:
+    if "source" not in fields:
+        return None
+    source = _object(fields["source"], "source", problems)
+    kinds = tuple(kind.value for kind in SourceKind)
+    _refuse_unknown(source, kinds, "source.", problems)
+    named = [kind for kind in SourceKind if kind in source]
+    if len(named) != 1:
+        given = ", ".join(named) if named else "none"
+        problems.append(f"source names {given}; give exactly one of {', '.join(kinds)}")
+        return None
+    value = _text(source, f"source.{named[0]}", problems)
+    problem = problem_with(named[0], value) if value else None
+    if problem is not None:
+        problems.append(f"source.{named[0]} is {value!r}, which {problem}")
+    return Source(kind=named[0], value=value)
+
+
+def _path(fields: Mapping[str, object], name: str, root: Path, problems: list[str]) -> Path | None:
+    if name not in fields:
+        return None
+    text = _text(fields, name, problems)
+    if text and not (root / text).exists():
+        problems.append(f"{name} is {text!r}; there is nothing of that name in the project")
+    return Path(text)
+
+
+def _class_names(fields: Mapping[str, object], problems: list[str]) -> tuple[str, ...]:
+    names = fields.get("classNames", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        problems.append(f"classNames is {names!r}; give a list of texts, by class index")
+        return ()
+    if len(set(names)) != len(names):
+        problems.append(f"classNames is {names!r}; the names have to be different")
+    return tuple(names)
+
+
+def _runtime(fields: Mapping[str, object], problems: list[str]) -> Runtime:
+    value = fields.get("runtime", Runtime.ONNX.value)
+    if not isinstance(value, str) or value not in list(Runtime):
+        problems.append(f"runtime is {value!r}; allowed are {', '.join(Runtime)}")
+        return Runtime.ONNX
+    return Runtime(value)
 
 
 def _object(value: object, what: str, problems: list[str]) -> dict[str, Any]:

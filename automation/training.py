@@ -61,6 +61,11 @@ def train(spec: ModelSpec, root: Path, estimator: str | None = None) -> TrainedM
     Raises:
         TrainingError: the script cannot be loaded, fails, or returns something else.
     """
+    if spec.script is None or spec.estimator is None:
+        raise TrainingError(
+            f"model {spec.model} has no training script; name one as training.script in "
+            f"models/{spec.model}.yaml, or say where the model comes from with --from"
+        )
     name = spec.estimator if estimator is None else estimator
     script = _load_script(root / spec.script)
     known = getattr(script, "ESTIMATORS", None)

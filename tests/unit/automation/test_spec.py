@@ -8,7 +8,14 @@ import pytest
 
 from automation.driver import ROOT
 from automation.errors import ModelNotFoundError, SpecError
-from automation.spec import load_spec, merge_settings, model_names, spec_from_document
+from automation.source import Source, SourceKind
+from automation.spec import (
+    Runtime,
+    load_spec,
+    merge_settings,
+    model_names,
+    spec_from_document,
+)
 
 
 def a_document(**changes: object) -> dict[str, object]:
@@ -31,6 +38,7 @@ def test_the_shipped_specs_can_be_used(model: str) -> None:
     spec = load_spec(ROOT, model)
 
     assert spec.model == model
+    assert spec.script is not None
     assert (ROOT / spec.script).is_file()
     assert spec.samples
 
@@ -110,3 +118,74 @@ def test_models_are_listed_by_their_specs(root: Path) -> None:
         (root / "models" / f"{name}.yaml").write_text("")
 
     assert model_names(root) == ["iris", "wine"]
+
+
+def test_a_model_from_elsewhere_needs_no_training_script(root: Path) -> None:
+    (root / "rows.csv").write_text("")
+    document = {
+        "model": "iris",
+        "source": {"modelPackage": "iris"},
+        "rows": "rows.csv",
+        "classNames": ["no", "yes"],
+        "runtime": "sklearn",
+        "script": "train.py",
+    }
+
+    spec = spec_from_document(document, "iris", root)
+
+    assert (spec.script, spec.estimator) == (None, None)
+    assert spec.source == Source(kind=SourceKind.MODEL_PACKAGE, value="iris")
+    assert (spec.rows, spec.inference_script) == (Path("rows.csv"), Path("train.py"))
+    assert spec.class_names == ("no", "yes")
+    assert spec.runtime is Runtime.SKLEARN
+
+
+def test_a_spec_that_says_nothing_of_where_the_model_comes_from_is_refused(root: Path) -> None:
+    with pytest.raises(SpecError, match="neither training nor source says where the model comes"):
+        spec_from_document({"model": "iris"}, "iris", root)
+
+
+def test_every_problem_of_a_model_from_elsewhere_is_listed(root: Path) -> None:
+    document = {
+        "model": "iris",
+        "source": {"artifact": "s3://", "trainingJob": "x", "registry": "y"},
+        "rows": "rows.csv",
+        "classNames": ["a", "a"],
+        "runtime": "tensorflow",
+        "script": 3,
+    }
+
+    with pytest.raises(SpecError) as refusal:
+        spec_from_document(document, "iris", root)
+
+    message = str(refusal.value)
+    for problem in (
+        "source.registry is not a key of a spec",
+        "source names artifact, trainingJob; give exactly one of estimatorFile, artifact,",
+        "rows is 'rows.csv'; there is nothing of that name in the project",
+        "classNames is ['a', 'a']; the names have to be different",
+        "runtime is 'tensorflow'; allowed are onnx, sklearn",
+        "script is 3; give a text",
+    ):
+        assert problem in message
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ({}, "source names none; give exactly one of"),
+        (
+            {"estimatorFile": "model.h5"},
+            "source.estimatorFile is 'model.h5', which ends in none of",
+        ),
+        ({"trainingJob": "a_b"}, "which is neither the name nor the ARN of a training job"),
+        ({"artifact": ["x"]}, "source.artifact is ['x']; give a text"),
+    ],
+)
+def test_a_source_that_cannot_be_one_is_refused(
+    root: Path, source: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(SpecError) as refusal:
+        spec_from_document(a_document(source=source), "iris", root)
+
+    assert problem in str(refusal.value)
