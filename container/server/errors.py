@@ -3,8 +3,10 @@
     ServerError
     ├── SettingsError              the environment is wrong; the process does not start
     ├── ArtifactError              the model directory cannot be served; /ping stays 503
-    │   └── GoldenMismatchError    the model loads but does not answer its golden rows
+    │   ├── GoldenMismatchError    the model loads but does not answer its golden rows
+    │   └── TrialError             loading it crashed or outlasted a process of its own
     ├── ModelUnavailableError      a request came while no model is in service
+    ├── ModelMemoryError           there is no memory for one more model
     ├── PredictionError            the model raised on valid input
     └── RequestError               the client has to change the request
         ├── MalformedBodyError     not JSON, not CSV, not UTF-8, wrong keys
@@ -14,6 +16,8 @@
         ├── UnsupportedContentTypeError
         ├── NotAcceptableError
         ├── RouteNotFoundError
+        ├── ModelNotLoadedError    of many models, this one is not there
+        ├── ModelAlreadyLoadedError
         └── MethodNotAllowedError
 
 Only `application.py` turns these into HTTP statuses.
@@ -56,6 +60,18 @@ class GoldenMismatchError(ArtifactError):
     """The model's answers to the golden rows differ from those recorded when it was packaged."""
 
     code: ClassVar[str] = "golden_mismatch"
+
+
+class TrialError(ArtifactError):
+    """Loading a model ended the process it was tried in, or never came to an end there."""
+
+    code: ClassVar[str] = "model_crashed"
+
+
+class ModelMemoryError(ServerError):
+    """One more model does not fit in the memory models may take."""
+
+    code: ClassVar[str] = "insufficient_memory"
 
 
 class ModelUnavailableError(ServerError):
@@ -129,6 +145,18 @@ class RouteNotFoundError(RequestError):
     """The path is not part of the contract."""
 
     code: ClassVar[str] = "not_found"
+
+
+class ModelNotLoadedError(RequestError):
+    """The model is not loaded, not yet, or not any more."""
+
+    code: ClassVar[str] = "model_not_loaded"
+
+
+class ModelAlreadyLoadedError(RequestError):
+    """The model is loaded, and to be unloaded before it is loaded anew."""
+
+    code: ClassVar[str] = "model_already_loaded"
 
 
 class MethodNotAllowedError(RequestError):

@@ -13,6 +13,9 @@ from pathlib import Path
 from .errors import SettingsError
 
 LOG_LEVELS = (10, 20, 30, 40, 50)
+MEGABYTE = 1024 * 1024
+LARGEST_BODY_BYTES = 100 * MEGABYTE
+LARGEST_ROW_COUNT = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,11 @@ class Settings:
         drain_seconds: how long in-flight requests may take after SIGTERM; SageMaker sends SIGKILL
             after 30 s
         log_level: Python's number of the lowest level logged
+        is_multi_model: many models, loaded and unloaded by requests, instead of the one in
+            `model_directory`
+        model_memory_bytes: what those may take together; 0 is a share of the memory there is
+        makes_room: whether the least recently used model goes when a new one does not fit; else
+            the new one is refused, and SageMaker chooses what goes
     """
 
     bind_address: str = "0.0.0.0"
@@ -42,6 +50,9 @@ class Settings:
     body_timeout_seconds: int = 30
     drain_seconds: int = 25
     log_level: int = 20
+    is_multi_model: bool = False
+    model_memory_bytes: int = 0
+    makes_room: bool = False
 
 
 def settings_from_environment(environment: Mapping[str, str]) -> Settings:
@@ -50,43 +61,82 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: values out of range or not numbers, all of them in one error
     """
-    problems: list[str] = []
-    defaults = Settings()
+    given = _Environment(environment)
+    defaults = _defaults(given)
+    log_level = given.number("SAGEMAKER_CONTAINER_LOG_LEVEL", defaults.log_level, 10, 50)
+    if log_level not in LOG_LEVELS:
+        given.problems.append(
+            f"SAGEMAKER_CONTAINER_LOG_LEVEL is '{log_level}'; give one of "
+            f"{', '.join(map(str, LOG_LEVELS))}"
+        )
+    settings = Settings(
+        bind_address=environment.get("GREENLIGHT_BIND_ADDRESS", defaults.bind_address),
+        port=given.number("SAGEMAKER_BIND_TO_PORT", defaults.port, 1, 65535),
+        model_directory=Path(environment.get("SM_MODEL_DIR", str(defaults.model_directory))),
+        max_body_bytes=given.number(
+            "GREENLIGHT_MAX_BODY_BYTES", defaults.max_body_bytes, 1024, LARGEST_BODY_BYTES
+        ),
+        max_rows=given.number("GREENLIGHT_MAX_ROWS", defaults.max_rows, 1, LARGEST_ROW_COUNT),
+        inline_rows=given.number("GREENLIGHT_INLINE_ROWS", defaults.inline_rows, 0, 1_000_000),
+        body_timeout_seconds=given.number(
+            "GREENLIGHT_BODY_TIMEOUT_SECONDS", defaults.body_timeout_seconds, 1, 3600
+        ),
+        drain_seconds=given.number("GREENLIGHT_DRAIN_SECONDS", defaults.drain_seconds, 1, 3600),
+        log_level=log_level,
+        is_multi_model=given.choice("SAGEMAKER_MULTI_MODEL", ("false", "true")) == "true",
+        model_memory_bytes=given.number("GREENLIGHT_MODEL_MEMORY_BYTES", 0, 0, 2**62),
+        makes_room=given.choice("GREENLIGHT_MODEL_EVICTION", ("platform", "server")) == "server",
+    )
+    if given.problems:
+        raise SettingsError(given.problems)
+    return settings
 
-    def number(name: str, default: int, lowest: int, highest: int) -> int:
-        text = environment.get(name, "")
+
+def _defaults(given: _Environment) -> Settings:
+    """Give what is taken where nothing is said; a batch job's requests are as large as it says.
+
+    Source: SageMaker Developer Guide, "Use your own inference code with batch transform"
+    """
+    if given.choice("SAGEMAKER_BATCH", ("false", "true")) == "false":
+        return Settings()
+    megabytes = given.number("SAGEMAKER_MAX_PAYLOAD_IN_MB", 6, 0, LARGEST_BODY_BYTES // MEGABYTE)
+    # 0 megabytes means payloads of any size. Mini-batches are filled by size: rows aren't counted.
+    return Settings(
+        max_body_bytes=megabytes * MEGABYTE if megabytes else LARGEST_BODY_BYTES,
+        max_rows=LARGEST_ROW_COUNT,
+    )
+
+
+class _Environment:
+    """Reads variables and collects what is wrong with them."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self.problems: list[str] = []
+        self._variables = variables
+
+    def number(self, name: str, default: int, lowest: int, highest: int) -> int:
+        """Give a whole number, or the default where nothing is given."""
+        text = self._variables.get(name, "")
         if text == "":
             return default
         value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
         if value is None or not lowest <= value <= highest:
-            problems.append(
+            self.problems.append(
                 f"{name} is {text[:40]!r}; give a whole number from {lowest} to {highest}, "
                 f"or leave it out for {default}"
             )
             return default
         return value
 
-    log_level = number("SAGEMAKER_CONTAINER_LOG_LEVEL", defaults.log_level, 10, 50)
-    if log_level not in LOG_LEVELS:
-        problems.append(
-            f"SAGEMAKER_CONTAINER_LOG_LEVEL is '{log_level}'; give one of "
-            f"{', '.join(map(str, LOG_LEVELS))}"
-        )
-    settings = Settings(
-        bind_address=environment.get("GREENLIGHT_BIND_ADDRESS", defaults.bind_address),
-        port=number("SAGEMAKER_BIND_TO_PORT", defaults.port, 1, 65535),
-        model_directory=Path(environment.get("SM_MODEL_DIR", str(defaults.model_directory))),
-        max_body_bytes=number(
-            "GREENLIGHT_MAX_BODY_BYTES", defaults.max_body_bytes, 1024, 100 * 1024 * 1024
-        ),
-        max_rows=number("GREENLIGHT_MAX_ROWS", defaults.max_rows, 1, 1_000_000),
-        inline_rows=number("GREENLIGHT_INLINE_ROWS", defaults.inline_rows, 0, 1_000_000),
-        body_timeout_seconds=number(
-            "GREENLIGHT_BODY_TIMEOUT_SECONDS", defaults.body_timeout_seconds, 1, 3600
-        ),
-        drain_seconds=number("GREENLIGHT_DRAIN_SECONDS", defaults.drain_seconds, 1, 3600),
-        log_level=log_level,
-    )
-    if problems:
-        raise SettingsError(problems)
-    return settings
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        """Give one of the words allowed, in any case; the first where nothing is given."""
+        text = self._variables.get(name, "")
+        if text == "":
+            return allowed[0]
+        if text.lower() not in allowed:
+            self.problems.append(
+                f"{name} is {text[:40]!r}; give {' or '.join(allowed)}, or leave it out for "
+                f"{allowed[0]}"
+            )
+            return allowed[0]
+        return text.lower()
