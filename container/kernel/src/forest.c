@@ -1,0 +1,218 @@
+/* Loads a forest and answers rows with it, to the bit as scikit-learn does. */
+#include "forest.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAGIC "GLFOREST"
+#define VERSION 1u
+#define LEAF 0xFFFFFFFFu
+#define MISSING_RIGHT 0x80000000u
+#define HEADER_BYTES 48u
+#define LANES 8
+
+typedef struct {
+    char magic[8];
+    uint32_t version, flags, features, outputs, trees, nodes;
+    double start, divisor;
+} Header;
+
+static const char *check_header(const Header *header, size_t size)
+{
+    if (memcmp(header->magic, MAGIC, 8) != 0) return "it does not begin as a forest does";
+    if (header->version != VERSION) return "it has another version of the format";
+    if (header->features < 1 || header->features > FOREST_MAX_FEATURES)
+        return "its number of features is out of range";
+    if (header->outputs < 1 || header->outputs > FOREST_MAX_OUTPUTS)
+        return "its number of outputs is out of range";
+    if (header->trees < 1 || header->nodes < header->trees || header->nodes > INT32_MAX
+        || (header->nodes + header->trees) % 2)
+        return "its numbers of trees and nodes contradict each other";
+    /* No overflow: at most 2^31 nodes and 2^16 outputs. */
+    uint64_t leaves = ((uint64_t)header->nodes + header->trees) / 2;
+    uint64_t expected = HEADER_BYTES + leaves * header->outputs * 8 + (uint64_t)header->nodes * 16
+                        + (uint64_t)header->trees * 4;
+    return size == expected ? NULL : "its size is not what its header says";
+}
+
+/* Turn one tree's nodes in breadth-first order into nodes that know their children. */
+static const char *link_tree(Forest *forest, uint32_t first, uint32_t size, uint32_t *leaf,
+                             const float *thresholds, const uint32_t *splits, uint32_t *depth)
+{
+    uint64_t child = 1;
+    depth[0] = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        Node *node = &forest->node[first + i];
+        uint32_t split = splits[first + i];
+        if (split == LEAF) {
+            *node = (Node){INFINITY, 0, 0, first + i, (*leaf)++};
+            continue;
+        }
+        uint32_t feature = split & ~MISSING_RIGHT;
+        if (feature >= forest->features) return "a split names a feature that does not exist";
+        if (child <= i || child + 1 >= size) return "a split has children outside its tree";
+        if (depth[i] >= FOREST_MAX_DEPTH) return "a tree is deeper than this kernel walks";
+        *node = (Node){thresholds[first + i], (uint16_t)feature, split >= MISSING_RIGHT,
+                       first + (uint32_t)child, 0};
+        depth[child] = depth[child + 1] = depth[i] + 1;
+        if (depth[child] > forest->depth) forest->depth = depth[child];
+        child += 2;
+    }
+    return child == size ? NULL : "a tree has nodes that no split leads to";
+}
+
+static const char *link_trees(Forest *forest, const float *thresholds, const uint32_t *splits,
+                              const uint32_t *sizes, uint32_t *depth)
+{
+    uint32_t first = 0, leaf = 0;
+    for (uint32_t tree = 0; tree < forest->trees; tree++) {
+        if (sizes[tree] < 1 || sizes[tree] > forest->nodes - first)
+            return "the sizes of its trees contradict its number of nodes";
+        forest->root[tree] = first;
+        const char *problem =
+            link_tree(forest, first, sizes[tree], &leaf, thresholds, splits, depth);
+        if (problem) return problem;
+        first += sizes[tree];
+    }
+    forest->root[forest->trees] = first;
+    return first == forest->nodes ? NULL : "the sizes of its trees contradict its number of nodes";
+}
+
+static void *copied(const unsigned char **from, size_t bytes)
+{
+    void *copy = malloc(bytes);
+    if (copy) memcpy(copy, *from, bytes);
+    *from += bytes;
+    return copy;
+}
+
+const char *forest_load(Forest *forest, const unsigned char *content, size_t size)
+{
+    Header header;
+    memset(forest, 0, sizeof *forest);
+    if (size < HEADER_BYTES) return "it is shorter than its header";
+    memcpy(&header, content, HEADER_BYTES);
+    const char *problem = check_header(&header, size);
+    if (problem) return problem;
+
+    size_t nodes = header.nodes, trees = header.trees;
+    const unsigned char *at = content + HEADER_BYTES;
+    forest->features = header.features;
+    forest->outputs = header.outputs;
+    forest->trees = header.trees;
+    forest->nodes = header.nodes;
+    forest->is_answer = header.flags & 1u;
+    forest->start = header.start;
+    forest->divisor = header.divisor;
+    forest->value = copied(&at, (nodes + trees) / 2 * header.outputs * sizeof(double));
+    forest->weight = copied(&at, nodes * sizeof(double));
+    float *thresholds = copied(&at, nodes * sizeof(float));
+    uint32_t *splits = copied(&at, nodes * sizeof(uint32_t));
+    uint32_t *sizes = copied(&at, trees * sizeof(uint32_t));
+    forest->node = malloc(nodes * sizeof(Node));
+    forest->root = malloc((trees + 1) * sizeof(uint32_t));
+    uint32_t *depth = malloc(nodes * sizeof(uint32_t));
+    if (!forest->value || !forest->weight || !thresholds || !splits || !sizes || !forest->node
+        || !forest->root || !depth)
+        problem = "there is no memory for it";
+    else
+        problem = link_trees(forest, thresholds, splits, sizes, depth);
+    if (!problem && forest_quadrature(forest) < 0) problem = "there is no memory for it";
+    free(thresholds);
+    free(splits);
+    free(sizes);
+    free(depth);
+    if (problem) forest_free(forest);
+    return problem;
+}
+
+void forest_free(Forest *forest)
+{
+    free(forest->node);
+    free(forest->root);
+    free(forest->value);
+    free(forest->weight);
+    free(forest->point);
+    free(forest->share);
+    memset(forest, 0, sizeof *forest);
+}
+
+/* Walk LANES paths to their leaves side by side, so that the processor waits for none of them alone.
+ * Lane i reads the row `stride` floats after lane i - 1's: 0 for one row in several trees. */
+static inline __attribute__((always_inline)) void
+walk(const Node *nodes, const float *row, size_t stride, int with_missing, uint32_t *at)
+{
+    uint32_t moved;
+    do {
+        moved = 0;
+        for (int lane = 0; lane < LANES; lane++) {
+            const Node *node = &nodes[at[lane]];
+            float x = row[lane * stride + node->feature];
+            uint32_t right = x > node->threshold;
+            if (with_missing && x != x) right = node->missing_right;
+            uint32_t next = node->next + right;
+            moved |= next ^ at[lane];
+            at[lane] = next;
+        }
+    } while (moved);
+}
+
+static inline void add(const Forest *forest, uint32_t node, double *out)
+{
+    const double *value = forest->value + (size_t)forest->node[node].leaf * forest->outputs;
+    for (uint32_t k = 0; k < forest->outputs; k++) out[k] += value[k];
+}
+
+/* Several rows in one tree after another: a tree stays in the cache for all of them. */
+static inline __attribute__((always_inline)) void
+answer_lanes(const Forest *forest, const float *rows, size_t groups, int with_missing, double *out)
+{
+    for (uint32_t tree = 0; tree < forest->trees; tree++)
+        for (size_t group = 0; group < groups; group++) {
+            uint32_t at[LANES];
+            for (int lane = 0; lane < LANES; lane++) at[lane] = forest->root[tree];
+            walk(forest->node, rows + group * LANES * forest->features, forest->features,
+                 with_missing, at);
+            for (int lane = 0; lane < LANES; lane++)
+                add(forest, at[lane], out + (group * LANES + lane) * forest->outputs);
+        }
+}
+
+/* One row in several trees at a time; what they say is added in the order of the trees. */
+static inline __attribute__((always_inline)) void
+answer_row(const Forest *forest, const float *row, int with_missing, double *out)
+{
+    for (uint32_t tree = 0; tree < forest->trees; tree += LANES) {
+        uint32_t at[LANES], count = forest->trees - tree;
+        if (count > LANES) count = LANES;
+        for (uint32_t lane = 0; lane < LANES; lane++)
+            at[lane] = forest->root[tree + (lane < count ? lane : 0)];
+        walk(forest->node, row, 0, with_missing, at);
+        for (uint32_t lane = 0; lane < count; lane++) add(forest, at[lane], out);
+    }
+}
+
+static int has_missing(const float *rows, size_t count)
+{
+    int found = 0;
+    for (size_t i = 0; i < count; i++) found |= rows[i] != rows[i];
+    return found;
+}
+
+void forest_predict(const Forest *forest, const float *rows, size_t count, double *out)
+{
+    size_t groups = count / LANES, features = forest->features, outputs = forest->outputs;
+    int with_missing = has_missing(rows, count * features);
+    for (size_t i = 0; i < count * outputs; i++) out[i] = forest->start;
+    if (with_missing)
+        answer_lanes(forest, rows, groups, 1, out);
+    else
+        answer_lanes(forest, rows, groups, 0, out);
+    for (size_t row = groups * LANES; row < count; row++)
+        if (with_missing)
+            answer_row(forest, rows + row * features, 1, out + row * outputs);
+        else
+            answer_row(forest, rows + row * features, 0, out + row * outputs);
+    for (size_t i = 0; i < count * outputs; i++) out[i] /= forest->divisor;
+}
