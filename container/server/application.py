@@ -12,7 +12,7 @@ import itertools
 import logging
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .codecs import json_body
 from .content_type import JSON
@@ -22,6 +22,9 @@ from .errors import (
     BodyTooLargeError,
     MalformedBodyError,
     MethodNotAllowedError,
+    ModelAlreadyLoadedError,
+    ModelMemoryError,
+    ModelNotLoadedError,
     ModelUnavailableError,
     NotAcceptableError,
     PredictionError,
@@ -37,16 +40,22 @@ from .predictor import Answer, Invocation, Predictor
 from .rsgi import CLIENT_GONE, Exchange, Scope
 from .settings import Settings
 
+if TYPE_CHECKING:  # a server of one model starts without reading the code for many
+    from .multi_model_routes import ModelRoutes
+
 STATUSES: dict[type[ServerError], int] = {
     RequestError: 400,
     RouteNotFoundError: 404,
+    ModelNotLoadedError: 404,
     MethodNotAllowedError: 405,
     NotAcceptableError: 406,
     BodyTimeoutError: 408,
+    ModelAlreadyLoadedError: 409,
     BodyTooLargeError: 413,
     UnsupportedContentTypeError: 415,
     PredictionError: 500,
     ModelUnavailableError: 503,
+    ModelMemoryError: 507,
 }
 """The nearest class in an error's ancestry decides; everything else is a 500."""
 
@@ -66,6 +75,7 @@ class Application:
         settings: limits
         predictor: the proven model, or None when it could not be loaded
         unavailable: why there is no model; /ping repeats it
+        models: instead of the two above, where this server holds many models
     """
 
     def __init__(
@@ -73,10 +83,12 @@ class Application:
         settings: Settings,
         predictor: Predictor | None,
         unavailable: ArtifactError | None = None,
+        models: ModelRoutes | None = None,
     ) -> None:
         self._settings = settings
         self._predictor = predictor
         self._unavailable = unavailable
+        self._models = models
         self._routes: dict[str, tuple[str, Callable[[Scope, Exchange, str], Any]]] = {
             "/ping": ("GET", self._ping),
             "/invocations": ("POST", self._invocations),
@@ -107,6 +119,10 @@ class Application:
     async def _answer(self, scope: Scope, exchange: Exchange, request_id: str) -> Answer | None:
         route = self._routes.get(scope.path)
         if route is None:
+            if self._models is not None and self._models.has(scope.path):
+                # Read first, as for an invocation.
+                body = await self._read_body(scope, exchange)
+                return await self._models.answer(scope, body, request_id)
             raise RouteNotFoundError(
                 f"there is no {shown(scope.path)}; the paths are {', '.join(self._routes)}"
             )
@@ -119,7 +135,9 @@ class Application:
         return answer
 
     async def _ping(self, scope: Scope, exchange: Exchange, request_id: str) -> None:
-        self._served()
+        # A server of many models is well without any: which there are, its platform decides.
+        if self._models is None:
+            self._served()
 
     async def _invocations(self, scope: Scope, exchange: Exchange, request_id: str) -> Answer:
         # Read first even what is then refused: an unread body would reset the client's connection.
@@ -132,6 +150,11 @@ class Application:
             raise
 
     def _served(self) -> Predictor:
+        if self._models is not None:
+            raise RouteNotFoundError(
+                "this server holds many models (SAGEMAKER_MULTI_MODEL is true); invoke one of "
+                "them by POST /models/NAME/invoke"
+            )
         if self._predictor is None:
             raise ModelUnavailableError(f"no model is in service: {self._unavailable}")
         return self._predictor

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs
 
 from .content_type import JSON
@@ -23,10 +22,10 @@ from .errors import (
     ServerError,
     shown,
 )
-from .logs import log
+from .logs import log, payload_digest
 from .multi_model import MultiModel
 from .predictor import Answer, Invocation
-from .rsgi import Headers
+from .rsgi import Scope
 
 ROOT = "/models"
 INVOKE = "/invoke"
@@ -36,76 +35,62 @@ EXAMPLE = '{"model_name": "NAME", "url": "/opt/ml/models/NAME/model"}'
 PATHS = f"{ROOT}, {ROOT}/NAME, {ROOT}/NAME{INVOKE}"
 
 
-class Call(NamedTuple):
-    """A request to one of the paths here.
-
-    Args:
-        path: percent-decoded
-        query: as it stands after the question mark
-        read_body: gives the whole body, within the limit
-    """
-
-    method: str
-    path: str
-    query: str
-    headers: Headers
-    request_id: str
-    read_body: Callable[[], Awaitable[bytes]]
-
-
 class ModelRoutes:
     """Answers the paths here."""
 
     def __init__(self, models: MultiModel) -> None:
         self._models = models
 
-    async def answer(self, call: Call) -> Answer:
-        """Answer a call, and log which target model the caller of the endpoint meant.
+    def has(self, path: str) -> bool:
+        """Tell whether a path is one of those here."""
+        return path == ROOT or path.startswith(f"{ROOT}/")
+
+    async def answer(self, scope: Scope, body: bytes, request_id: str) -> Answer:
+        """Answer a request, and log which target model the caller of the endpoint meant.
 
         Raises:
             ServerError: the application knows its status
         """
-        # Read first even what is then refused: an unread body would reset the connection.
-        body = await call.read_body()
-        target = call.headers.get(TARGET_MODEL_HEADER)
+        target = scope.headers.get(TARGET_MODEL_HEADER)
         try:
-            answer = await self._answer(call, body)
+            answer = await self._answer(scope, body, request_id)
         except ServerError as error:
+            error.payload = f"{len(body)} bytes, sha256 {payload_digest(body)}"
             log(
                 logging.INFO,
                 "model_call_refused",
-                request_id=call.request_id,
+                request_id=request_id,
                 target_model=target,
                 code=error.code,
             )
             raise
-        log(logging.DEBUG, "model_call", request_id=call.request_id, target_model=target)
+        log(logging.DEBUG, "model_call", request_id=request_id, target_model=target)
         return answer
 
-    async def _answer(self, call: Call, body: bytes) -> Answer:
-        if call.path == ROOT:
-            if call.method == "GET":
-                return self._list(call.query)
-            if call.method == "POST":
+    async def _answer(self, scope: Scope, body: bytes, request_id: str) -> Answer:
+        if scope.path == ROOT:
+            if scope.method == "GET":
+                return self._list(scope.query_string)
+            if scope.method == "POST":
                 return await self._load(body)
-            raise _not_allowed(call, "GET, POST")
-        name = call.path.removeprefix(f"{ROOT}/")
-        if call.method == "POST":
+            raise _not_allowed(scope, "GET, POST")
+        name = scope.path.removeprefix(f"{ROOT}/")
+        if scope.method == "POST":
             model = name.removesuffix(INVOKE)
             if model in ("", name):
                 raise RouteNotFoundError(
-                    f"there is no {shown(call.path)} to post to; the paths are {PATHS}"
+                    f"there is no {shown(scope.path)} to post to; the paths are {PATHS}"
                 )
-            return await self._models.answer(model, Invocation(body, call.headers, call.request_id))
+            return await self._models.answer(model, Invocation(body, scope.headers, request_id))
         if not name:
             raise RouteNotFoundError(f"the path names no model; the paths are {PATHS}")
-        if call.method == "GET":
+        if scope.method == "GET":
             found = self._models.get(name)
             return _json({"modelName": found.name, "modelUrl": found.url})
-        if call.method == "DELETE":
+        if scope.method == "DELETE":
             await self._models.unload(name)
             return _json({"modelName": name})
-        raise _not_allowed(call, "GET, DELETE")
+        raise _not_allowed(scope, "GET, DELETE")
 
     async def _load(self, body: bytes) -> Answer:
         name, url = model_from_body(body)
@@ -165,7 +150,7 @@ def _json(document: dict[str, Any]) -> Answer:
     return Answer(JSON, json.dumps(document).encode())
 
 
-def _not_allowed(call: Call, allowed: str) -> MethodNotAllowedError:
+def _not_allowed(scope: Scope, allowed: str) -> MethodNotAllowedError:
     return MethodNotAllowedError(
-        f"{shown(call.path)} takes {allowed}, not {shown(call.method)}", allowed=allowed
+        f"{shown(scope.path)} takes {allowed}, not {shown(scope.method)}", allowed=allowed
     )

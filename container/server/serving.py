@@ -29,6 +29,13 @@ def serve(settings: Settings) -> None:
         SettingsError: the port cannot be listened on
     """
     check_port_is_free(settings.bind_address, settings.port)
+    application = of_many_models(settings) if settings.is_multi_model else of_one_model(settings)
+    asyncio.run(_serve(settings, application))
+    log(logging.INFO, "stopped")
+
+
+def of_one_model(settings: Settings) -> Application:
+    """Make the application of the model in the model directory."""
     started = perf_counter()
     predictor: ModelPredictor | None = None
     unavailable: ArtifactError | None = None
@@ -45,8 +52,21 @@ def serve(settings: Settings) -> None:
             files=dict(predictor.manifest.files),
             load_ms=round((perf_counter() - started) * 1000),
         )
-    asyncio.run(_serve(settings, Application(settings, predictor, unavailable)))
-    log(logging.INFO, "stopped")
+    return Application(settings, predictor, unavailable)
+
+
+def of_many_models(settings: Settings) -> Application:
+    """Make the application of models that are loaded on request; none is at first."""
+    from .multi_model import MultiModel, TrialLoader
+    from .multi_model_memory import default_budget_bytes
+    from .multi_model_routes import ModelRoutes
+
+    budget_bytes = settings.model_memory_bytes or default_budget_bytes()
+    log(logging.INFO, "multi_model", budget_bytes=budget_bytes, makes_room=settings.makes_room)
+    models = MultiModel(
+        TrialLoader(settings), budget_bytes=budget_bytes, makes_room=settings.makes_room
+    )
+    return Application(settings, None, models=ModelRoutes(models))
 
 
 def check_port_is_free(address: str, port: int) -> None:

@@ -24,6 +24,7 @@ class RequestScope:
 
     method: str = "POST"
     path: str = "/invocations"
+    query_string: str = ""
     headers: RequestHeaders = field(default_factory=lambda: RequestHeaders({}))
 
 
