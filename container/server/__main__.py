@@ -1,4 +1,8 @@
-"""The image's command: `serve`, as SageMaker calls it, and `ping` for the health check."""
+"""The image's command: `serve`, as SageMaker calls it, and `ping` for the health check.
+
+`prove MODEL_DIR` is for the packaging gate: request bodies, one a line, from stdin, and to stdout
+what each runtime of the model answers.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,19 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from .errors import SettingsError
 from .logs import configure_logs, log
 from .settings import Settings, settings_from_environment
 
-USAGE = "usage: python -m server serve|ping"
+USAGE = "usage: python -m server serve | ping | prove MODEL_DIR"
 PING_TIMEOUT_SECONDS = 2
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command and give the process's exit code: 0 done, 1 failed, 2 wrongly called."""
-    if list(arguments) not in (["serve"], ["ping"]):
+    if not is_command(arguments):
         print(f"{USAGE}; given was {' '.join(arguments)!r}", file=sys.stderr)
         return 2
     configure_logs(logging.INFO)
@@ -27,6 +32,10 @@ def main(arguments: Sequence[str]) -> int:
         if arguments[0] == "ping":
             return ping(settings)
         configure_logs(settings.log_level)
+        if arguments[0] == "prove":
+            from .proving import prove
+
+            return prove(Path(arguments[1]), settings, sys.stdin.buffer, sys.stdout)
         # As process 1 of a container, a signal without a handler would be ignored while we load.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         from .serving import serve  # imports the model runtime, which `ping` must not wait for
@@ -36,6 +45,14 @@ def main(arguments: Sequence[str]) -> int:
         log(logging.CRITICAL, "invalid_settings", problems=error.problems)
         return 2
     return 0
+
+
+def is_command(arguments: Sequence[str]) -> bool:
+    """Tell whether these are the words of a command."""
+    match list(arguments):
+        case ["serve"] | ["ping"] | ["prove", _]:
+            return True
+    return False
 
 
 def ping(settings: Settings) -> int:

@@ -7,28 +7,20 @@ The application knows only the protocol `Predictor`; it owns routes, reading, li
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from .artifact_files import GOLDEN_FILE, MANIFEST_FILE, MODEL_FILE, json_object, read_json_object
 from .codecs import body_from_prediction, request_from_body
 from .content_type import media_type_from_accept, media_type_from_content_type
-from .errors import ArtifactError, InvalidInstanceError
-from .features import Schema, inputs_from_rows, schema_from_manifest
-from .instances import check_instances
-from .manifest import (
-    Golden,
-    Manifest,
-    RuntimeName,
-    golden_from_document,
-    manifest_from_document,
-)
-from .model import Inputs, Runtime, file_of_artifact, prove_golden
-from .onnx_runtime import OnnxRuntime, open_session
+from .features import Schema
+from .logs import log
+from .manifest import Manifest
+from .model import Runtime
 from .rsgi import Headers
+from .runtimes import candidates, open_proven, read_artifact
 from .settings import Settings
 
 
@@ -122,33 +114,16 @@ def load_predictor(directory: Path, settings: Settings) -> ModelPredictor:
         ArtifactError: a file is missing, damaged or contradicts another
         GoldenMismatchError: the model's answers are not the recorded ones
     """
-    manifest = manifest_from_document(read_json_object(directory / MANIFEST_FILE))
-    if manifest.runtime is not RuntimeName.ONNX:
-        raise ArtifactError(
-            f"manifest runtime is {manifest.runtime.value!r}; this server runs 'onnx'"
-        )
-    files = {
-        name: file_of_artifact(directory, name, digest) for name, digest in manifest.files.items()
-    }
-    golden = golden_from_document(json_object(files[GOLDEN_FILE], GOLDEN_FILE), manifest)
-    schema = schema_from_manifest(manifest, settings.max_rows)
-    runtime = OnnxRuntime(manifest, open_session(files[MODEL_FILE]))
-    prove_golden(runtime, manifest, golden, golden_inputs(golden, schema))
-    return ModelPredictor(manifest, runtime, schema, inline_rows=settings.inline_rows)
-
-
-def golden_inputs(golden: Golden, schema: Schema) -> Inputs:
-    """Give the golden rows as the model takes them; they obey the rule that clients' rows obey.
-
-    Raises:
-        ArtifactError: they do not fit the model
-    """
-    try:
-        rows = check_instances(
-            golden.instances,
-            field="golden.json",
-            schema=replace(schema, max_rows=len(golden.instances)),
-        )
-    except InvalidInstanceError as error:
-        raise ArtifactError(f"golden.json does not fit the manifest: {error}") from error
-    return inputs_from_rows(rows, schema)
+    artifact = read_artifact(directory, settings)
+    candidate = candidates(artifact, settings.runtime)[0]
+    runtime = open_proven(candidate, artifact)
+    log(
+        logging.INFO,
+        "runtime_chosen",
+        model=artifact.manifest.model,
+        runtime=candidate.name,
+        reason=candidate.reason,
+    )
+    return ModelPredictor(
+        artifact.manifest, runtime, artifact.schema, inline_rows=settings.inline_rows
+    )

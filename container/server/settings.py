@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from .errors import SettingsError
@@ -16,6 +17,13 @@ LOG_LEVELS = (10, 20, 30, 40, 50)
 MEGABYTE = 1024 * 1024
 LARGEST_BODY_BYTES = 100 * MEGABYTE
 LARGEST_ROW_COUNT = 1_000_000
+
+
+class RuntimeChoice(StrEnum):
+    """What may answer: the best there is, or ONNX Runtime in any case."""
+
+    AUTO = "auto"
+    ONNX = "onnx"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +42,7 @@ class Settings:
         drain_seconds: how long in-flight requests may take after SIGTERM; SageMaker sends SIGKILL
             after 30 s
         log_level: Python's number of the lowest level logged
+        runtime: what may answer for an ONNX model
         is_multi_model: many models, loaded and unloaded by requests, instead of the one in
             `model_directory`
         model_memory_bytes: what those may take together; 0 is a share of the memory there is
@@ -50,6 +59,7 @@ class Settings:
     body_timeout_seconds: int = 30
     drain_seconds: int = 25
     log_level: int = 20
+    runtime: RuntimeChoice = RuntimeChoice.AUTO
     is_multi_model: bool = False
     model_memory_bytes: int = 0
     makes_room: bool = False
@@ -83,6 +93,7 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
         ),
         drain_seconds=given.number("GREENLIGHT_DRAIN_SECONDS", defaults.drain_seconds, 1, 3600),
         log_level=log_level,
+        runtime=RuntimeChoice(given.choice("GREENLIGHT_RUNTIME", tuple(RuntimeChoice))),
         is_multi_model=given.choice("SAGEMAKER_MULTI_MODEL", ("false", "true")) == "true",
         model_memory_bytes=given.number("GREENLIGHT_MODEL_MEMORY_BYTES", 0, 0, 2**62),
         makes_room=given.choice("GREENLIGHT_MODEL_EVICTION", ("platform", "server")) == "server",

@@ -42,6 +42,7 @@ def test_an_empty_value_counts_as_left_out() -> None:
         ("GREENLIGHT_DRAIN_SECONDS", "٣", "'٣'; give a whole number from 1 to 3600"),
         ("GREENLIGHT_BODY_TIMEOUT_SECONDS", "0", "'0'; give a whole number from 1 to 3600"),
         ("SAGEMAKER_CONTAINER_LOG_LEVEL", "25", "give one of 10, 20, 30, 40, 50"),
+        ("GREENLIGHT_RUNTIME", "kernel", "'kernel'; give auto or onnx, or leave it out for auto"),
         ("SAGEMAKER_MULTI_MODEL", "many", "'many'; give false or true, or leave it out for false"),
         ("GREENLIGHT_MODEL_EVICTION", "lru", "'lru'; give platform or server"),
         ("GREENLIGHT_MODEL_MEMORY_BYTES", "1GB", "'1GB'; give a whole number from 0 to"),
