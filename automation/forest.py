@@ -7,6 +7,7 @@ this package may not import: they meet in the file.
 
 from __future__ import annotations
 
+import json
 import math
 import struct
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ import numpy.typing as npt
 FOREST_NAME = "forest.bin"
 MAGIC = b"GLFOREST"
 VERSION = 1
-HEADER = struct.Struct("<8s6I2d")
+HEADER = struct.Struct("<8s8I2d")
 IS_ANSWER = 1
 LEAF = 0xFFFFFFFF
 MISSING_RIGHT = 0x80000000
@@ -41,6 +42,7 @@ class Ensemble:
         start: what a sum begins with.
         divisor: what the sum is divided by.
         is_answer: whether the result is the estimator's own answer, to the bit.
+        labels: the estimator's own classes, in order; None for a regressor.
     """
 
     trees: Sequence[Any]
@@ -49,6 +51,7 @@ class Ensemble:
     start: float = 0.0
     divisor: float = 1.0
     is_answer: bool = True
+    labels: list[int | str] | None = None
 
 
 def forest_bytes(estimator: Any) -> bytes | None:
@@ -74,6 +77,7 @@ def forest_bytes(estimator: Any) -> bytes | None:
     )
     if len(splits) > MAX_NODES:
         return None
+    labels = json.dumps(ensemble.labels).encode()
     header = HEADER.pack(
         MAGIC,
         VERSION,
@@ -82,6 +86,8 @@ def forest_bytes(estimator: Any) -> bytes | None:
         ensemble.outputs,
         len(ensemble.trees),
         len(splits),
+        len(labels),
+        0,
         ensemble.start,
         ensemble.divisor,
     )
@@ -93,7 +99,7 @@ def forest_bytes(estimator: Any) -> bytes | None:
         splits.astype("<u4"),
         sizes,
     )
-    return header + b"".join(array.tobytes() for array in arrays)
+    return header + b"".join(array.tobytes() for array in arrays) + labels
 
 
 def _ensemble(estimator: Any) -> Ensemble | None:
@@ -113,17 +119,27 @@ def _ensemble(estimator: Any) -> Ensemble | None:
         ensemble.ExtraTreesRegressor,
     )
     if kind in single + forests:
-        if estimator.n_outputs_ != 1:
+        labels = _labels(estimator)
+        if estimator.n_outputs_ != 1 or labels == []:
             return None
-        outputs = int(getattr(estimator, "n_classes_", 1))
+        outputs = 1 if labels is None else len(labels)
         if kind in single:
             # -0.0 and not 0.0: a single tree's value is not added to anything.
-            return Ensemble(trees=[estimator.tree_], outputs=outputs, start=-0.0)
+            return Ensemble(trees=[estimator.tree_], outputs=outputs, start=-0.0, labels=labels)
         trees = [each.tree_ for each in estimator.estimators_]
-        return Ensemble(trees=trees, outputs=outputs, divisor=float(len(trees)))
+        return Ensemble(trees=trees, outputs=outputs, divisor=float(len(trees)), labels=labels)
     if kind in (ensemble.GradientBoostingRegressor, ensemble.GradientBoostingClassifier):
         return _boosted(estimator)
     return None
+
+
+def _labels(estimator: Any) -> list[int | str] | None:
+    """The estimator's classes; None for a regressor, empty where they are no numbers or names."""
+    classes = getattr(estimator, "classes_", None)
+    if classes is None:
+        return None
+    plain = [] if isinstance(classes, list) else classes.tolist()
+    return plain if {type(label) for label in plain} in ({int}, {str}) else []
 
 
 def _boosted(estimator: Any) -> Ensemble | None:

@@ -9,12 +9,12 @@
 #define VERSION 1u
 #define LEAF 0xFFFFFFFFu
 #define MISSING_RIGHT 0x80000000u
-#define HEADER_BYTES 48u
+#define HEADER_BYTES sizeof(Header)
 #define LANES 8
 
 typedef struct {
     char magic[8];
-    uint32_t version, flags, features, outputs, trees, nodes;
+    uint32_t version, flags, features, outputs, trees, nodes, labels, unused;
     double start, divisor;
 } Header;
 
@@ -32,7 +32,7 @@ static const char *check_header(const Header *header, size_t size)
     /* No overflow: at most 2^31 nodes and 2^16 outputs. */
     uint64_t leaves = ((uint64_t)header->nodes + header->trees) / 2;
     uint64_t expected = HEADER_BYTES + leaves * header->outputs * 8 + (uint64_t)header->nodes * 16
-                        + (uint64_t)header->trees * 4;
+                        + (uint64_t)header->trees * 4 + header->labels;
     return size == expected ? NULL : "its size is not what its header says";
 }
 

@@ -1,12 +1,14 @@
 /* A forest as it is walked, and what can be asked of it. Nothing here knows Python.
  *
  * Layout of forest.bin, little-endian, written by automation/forest.py:
- *   magic "GLFOREST", u32 version, flags, features, outputs, trees, nodes, f64 start, divisor
+ *   magic "GLFOREST", u32 version, flags, features, outputs, trees, nodes, labels, unused,
+ *   f64 start, divisor
  *   f64 values[leaves][outputs]   what each leaf adds
  *   f64 weights[nodes]            training weight that passed each node, for explanations
  *   f32 thresholds[nodes]         the greatest float32 that is not above scikit-learn's float64 one
  *   u32 splits[nodes]             feature, plus MISSING_RIGHT; LEAF for a leaf
  *   u32 sizes[trees]              nodes of each tree
+ *   u8 json[labels]               the estimator's own classes; not read here
  * The nodes of a tree stand in breadth-first order, so the children of its k-th split (from 0) are its
  * nodes 2k+1 and 2k+2: there is no child index in the file that could point anywhere. */
 #ifndef GREENLIGHT_FOREST_H
