@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from automation.errors import EstimatorFileError, TrainingError, VersionDriftError
+from automation.features import Rows, rows_from_returned
 from automation.spec import ModelSpec
 
-Rows = npt.NDArray[np.float64]
 SKOPS_SUFFIX = ".skops"
 PICKLE_SUFFIXES = (".joblib", ".pkl", ".pickle")
 # Compiled parts of scikit-learn's trees and losses: skops cannot look into them, we know them.
@@ -32,14 +32,26 @@ RETURNED_KEYS = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutputNames:
+    """One of several outputs of an estimator; `class_names` is empty for a regressor's."""
+
+    name: str
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainedModel:
     """A fitted estimator with the rows that prove it.
 
     Args:
         class_names: names by class index, in the order of the estimator's `classes_`; empty for a
-            regressor.
-        training_rows: what it was fitted on, (rows, features) float64.
-        live_rows: rows it has never seen, as clients will send them, (rows, features) float64.
+            regressor and for several outputs.
+        training_rows: what it was fitted on, as `automation.features` holds rows: float64, or
+            objects where there are texts or booleans.
+        live_rows: rows it has never seen, as clients will send them, held likewise.
+        column_types: pandas's type by column for an estimator that takes DataFrames; None for one
+            that takes arrays.
+        outputs: the outputs of an estimator that has several; empty for all others.
     """
 
     name: str
@@ -50,6 +62,13 @@ class TrainedModel:
     training_labels: npt.NDArray[Any]
     live_rows: Rows
     live_labels: npt.NDArray[Any]
+    column_types: Mapping[str, Any] | None = None
+    outputs: tuple[OutputNames, ...] = ()
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether it answers with classes; else it answers with values."""
+        return bool(self.class_names) or any(output.class_names for output in self.outputs)
 
 
 def train(spec: ModelSpec, root: Path, estimator: str | None = None) -> TrainedModel:
@@ -101,15 +120,19 @@ def trained_from_returned(returned: object, name: str, script: Path) -> TrainedM
             f"train() in {script} returned no {', '.join(missing)}; "
             f"it has to return {', '.join(RETURNED_KEYS)}"
         )
+    training_rows, column_types = rows_from_returned(returned["training_rows"], "training_rows")
+    outputs = _outputs(returned)
     trained = TrainedModel(
         name=name,
         estimator=returned["estimator"],
         feature_names=tuple(map(str, returned["feature_names"])),
-        class_names=tuple(map(str, returned["class_names"])),
-        training_rows=np.asarray(returned["training_rows"], dtype=np.float64),
+        class_names=() if outputs else tuple(map(str, returned["class_names"])),
+        training_rows=training_rows,
         training_labels=np.asarray(returned["training_labels"]),
-        live_rows=np.asarray(returned["live_rows"], dtype=np.float64),
+        live_rows=rows_from_returned(returned["live_rows"], "live_rows")[0],
         live_labels=np.asarray(returned["live_labels"]),
+        column_types=column_types,
+        outputs=outputs,
     )
     problems = _misfits(trained)
     if problems:
@@ -171,9 +194,34 @@ def _load_script(path: Path) -> ModuleType:
     return module
 
 
+def _outputs(returned: Mapping[str, Any]) -> tuple[OutputNames, ...]:
+    """Name several outputs: labels of two dimensions, or class names that are lists."""
+    labels = np.asarray(returned["training_labels"])
+    if labels.ndim != 2 or labels.shape[1] == 1:
+        return ()
+    count = labels.shape[1]
+    given = returned.get("output_names") or [f"output_{index}" for index in range(count)]
+    classes = list(returned["class_names"]) or [()] * count
+    if len(classes) != count or len(given) != count or any(isinstance(c, str) for c in classes):
+        raise TrainingError(
+            f"train() returned training_labels of {count} outputs, {len(given)} output_names and "
+            f"class_names of {len(classes)}; give a name and a list of class names for each output "
+            "(no class names at all for values)"
+        )
+    return tuple(
+        OutputNames(name=str(name), class_names=tuple(map(str, of)))
+        for name, of in zip(given, classes, strict=True)
+    )
+
+
 def _misfits(trained: TrainedModel) -> list[str]:
     problems = []
     features = len(trained.feature_names)
+    if trained.column_types is not None and tuple(trained.column_types) != trained.feature_names:
+        problems.append(
+            f"a DataFrame with the columns {', '.join(trained.column_types)} for the feature_names "
+            f"{', '.join(trained.feature_names)}; give the same names in the same order"
+        )
     for what, rows, labels in (
         ("training", trained.training_rows, trained.training_labels),
         ("live", trained.live_rows, trained.live_labels),
@@ -188,7 +236,7 @@ def _misfits(trained: TrainedModel) -> list[str]:
     if len(set(trained.feature_names)) != features or not features:
         problems.append("feature_names that are empty or not all different")
     classes = getattr(trained.estimator, "classes_", None)
-    if classes is not None and len(classes) != len(trained.class_names):
+    if classes is not None and not trained.outputs and len(classes) != len(trained.class_names):
         problems.append(
             f"{len(trained.class_names)} class_names for an estimator with {len(classes)} classes"
         )
