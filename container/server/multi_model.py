@@ -136,6 +136,7 @@ class MultiModel:
         makes_room: whether the least recently used model nobody uses is unloaded for a new one,
             instead of refusing the new one for SageMaker to do that
         clock: seconds that only go forward
+        longest_unload_seconds: how long an unload waits for requests in flight
     """
 
     def __init__(
@@ -145,11 +146,13 @@ class MultiModel:
         budget_bytes: int,
         makes_room: bool,
         clock: Callable[[], float] = monotonic,
+        longest_unload_seconds: float = LONGEST_UNLOAD_SECONDS,
     ) -> None:
         self._loader = loader
         self._budget_bytes = budget_bytes
         self._makes_room = makes_room
         self._clock = clock
+        self._longest_unload_seconds = longest_unload_seconds
         self._entries: dict[str, _Entry] = {}
 
     @property
@@ -257,7 +260,7 @@ class MultiModel:
             return
         entry.state = ModelState.UNLOADING
         try:
-            async with asyncio.timeout(LONGEST_UNLOAD_SECONDS):
+            async with asyncio.timeout(self._longest_unload_seconds):
                 await entry.idle.wait()
         except TimeoutError as error:
             entry.state = ModelState.LOADED
@@ -301,22 +304,25 @@ class MultiModel:
             raise self._not_loaded(name)
         return ListedModel(name=entry.name, url=entry.url)
 
-    def page(self, after: str | None) -> tuple[list[ListedModel], str | None]:
+    def page(
+        self, after: str | None, count: int = PAGE_MODELS
+    ) -> tuple[list[ListedModel], str | None]:
         """Give loaded models in the order of their names, and the last name if there are more.
 
         Args:
             after: the last name of the page before; it need not be loaded any more
+            count: most models of a page
         """
         names = sorted(each.name for each in self._by_last_use())
         first = 0 if after is None else bisect.bisect_right(names, after)
-        chosen = names[first : first + PAGE_MODELS]
+        chosen = names[first : first + count]
         models = [self.get(name) for name in chosen]
-        return models, chosen[-1] if first + PAGE_MODELS < len(names) else None
+        return models, chosen[-1] if first + count < len(names) else None
 
     def _still_used(self, entry: _Entry) -> ModelUnavailableError:
         return ModelUnavailableError(
             f"model {shown(entry.name)} still answers {entry.in_use} requests after "
-            f"{LONGEST_UNLOAD_SECONDS} s; it stays loaded: ask again"
+            f"{self._longest_unload_seconds:g} s; it stays loaded: ask again"
         )
 
     def _not_loaded(self, name: str) -> ModelNotLoadedError:
