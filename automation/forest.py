@@ -22,10 +22,10 @@ MAGIC = b"GLFOREST"
 VERSION = 1
 HEADER = struct.Struct("<8s8I2d")
 IS_ANSWER = 1
-LEAF = 0xFFFFFFFF
+LEAF = 0x40000000
 MISSING_RIGHT = 0x80000000
 MAX_FEATURES = 65_535
-MAX_NODES = 2**31 - 1
+MAX_NODES = 2**30
 MAX_DEPTH = 500
 
 Values = npt.NDArray[np.float64]
@@ -72,11 +72,13 @@ def forest_bytes(estimator: Any) -> bytes | None:
     parts = [_flat(tree, ensemble) for tree in ensemble.trees]
     if any(part is None for part in parts):
         return None
-    values, weights, thresholds, splits = (
+    leaf_values, weights, thresholds, splits = (
         np.concatenate([part[index] for part in parts if part is not None]) for index in range(4)
     )
     if len(splits) > MAX_NODES:
         return None
+    values, value_of_leaf = distinct(leaf_values)
+    splits[splits == LEAF] |= value_of_leaf
     labels = json.dumps(ensemble.labels).encode()
     header = HEADER.pack(
         MAGIC,
@@ -86,8 +88,8 @@ def forest_bytes(estimator: Any) -> bytes | None:
         ensemble.outputs,
         len(ensemble.trees),
         len(splits),
+        len(values),
         len(labels),
-        0,
         ensemble.start,
         ensemble.divisor,
     )
@@ -189,6 +191,16 @@ def _flat(
         floor_to_float32(tree.threshold[order]),
         splits.astype(np.uint32),
     )
+
+
+def distinct(values: Values) -> tuple[Values, npt.NDArray[np.uint32]]:
+    """Give every different row once, and for each row which of those it is.
+
+    Rows are told apart by their bits, so that -0.0 is not 0.0.
+    """
+    bits = np.ascontiguousarray(values, dtype="<f8").view("<u8")
+    rows, index = np.unique(bits, axis=0, return_inverse=True)
+    return rows.view("<f8"), index.ravel().astype(np.uint32)
 
 
 def floor_to_float32(values: Values) -> npt.NDArray[np.float32]:

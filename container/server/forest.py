@@ -19,7 +19,7 @@ from .manifest import Manifest, Task
 from .model import Inputs, Prediction
 
 FOREST_FILE = "forest.bin"
-LABELS_AT = 32
+LABELS_AT = 36
 """Where the header of the file has the length of its last part, the estimator's own classes."""
 
 

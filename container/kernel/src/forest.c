@@ -7,14 +7,14 @@
 
 #define MAGIC "GLFOREST"
 #define VERSION 1u
-#define LEAF 0xFFFFFFFFu
+#define LEAF 0x40000000u
 #define MISSING_RIGHT 0x80000000u
 #define HEADER_BYTES sizeof(Header)
 #define LANES 8
 
 typedef struct {
     char magic[8];
-    uint32_t version, flags, features, outputs, trees, nodes, labels, unused;
+    uint32_t version, flags, features, outputs, trees, nodes, values, labels;
     double start, divisor;
 } Header;
 
@@ -26,18 +26,17 @@ static const char *check_header(const Header *header, size_t size)
         return "its number of features is out of range";
     if (header->outputs < 1 || header->outputs > FOREST_MAX_OUTPUTS)
         return "its number of outputs is out of range";
-    if (header->trees < 1 || header->nodes < header->trees || header->nodes > INT32_MAX
+    if (header->trees < 1 || header->nodes < header->trees || header->nodes > LEAF
         || (header->nodes + header->trees) % 2)
         return "its numbers of trees and nodes contradict each other";
-    /* No overflow: at most 2^31 nodes and 2^16 outputs. */
-    uint64_t leaves = ((uint64_t)header->nodes + header->trees) / 2;
-    uint64_t expected = HEADER_BYTES + leaves * header->outputs * 8 + (uint64_t)header->nodes * 16
+    /* No overflow: no count is above 2^32, no number of outputs above 2^16. */
+    uint64_t expected = HEADER_BYTES + (uint64_t)header->values * header->outputs * 8 + (uint64_t)header->nodes * 16
                         + (uint64_t)header->trees * 4 + header->labels;
     return size == expected ? NULL : "its size is not what its header says";
 }
 
 /* Turn one tree's nodes in breadth-first order into nodes that know their children. */
-static const char *link_tree(Forest *forest, uint32_t first, uint32_t size, uint32_t *leaf,
+static const char *link_tree(Forest *forest, uint32_t first, uint32_t size,
                              const float *thresholds, const uint32_t *splits, uint32_t *depth)
 {
     uint64_t child = 1;
@@ -45,8 +44,10 @@ static const char *link_tree(Forest *forest, uint32_t first, uint32_t size, uint
     for (uint32_t i = 0; i < size; i++) {
         Node *node = &forest->node[first + i];
         uint32_t split = splits[first + i];
-        if (split == LEAF) {
-            *node = (Node){INFINITY, 0, 0, first + i, (*leaf)++};
+        if (split & LEAF) {
+            uint32_t value = split & ~LEAF;
+            if (value >= forest->values) return "a leaf names a value that does not exist";
+            *node = (Node){INFINITY, 0, 0, first + i, value};
             continue;
         }
         uint32_t feature = split & ~MISSING_RIGHT;
@@ -65,13 +66,13 @@ static const char *link_tree(Forest *forest, uint32_t first, uint32_t size, uint
 static const char *link_trees(Forest *forest, const float *thresholds, const uint32_t *splits,
                               const uint32_t *sizes, uint32_t *depth)
 {
-    uint32_t first = 0, leaf = 0;
+    uint32_t first = 0;
     for (uint32_t tree = 0; tree < forest->trees; tree++) {
         if (sizes[tree] < 1 || sizes[tree] > forest->nodes - first)
             return "the sizes of its trees contradict its number of nodes";
         forest->root[tree] = first;
         const char *problem =
-            link_tree(forest, first, sizes[tree], &leaf, thresholds, splits, depth);
+            link_tree(forest, first, sizes[tree], thresholds, splits, depth);
         if (problem) return problem;
         first += sizes[tree];
     }
@@ -102,10 +103,11 @@ const char *forest_load(Forest *forest, const unsigned char *content, size_t siz
     forest->outputs = header.outputs;
     forest->trees = header.trees;
     forest->nodes = header.nodes;
+    forest->values = header.values;
     forest->is_answer = header.flags & 1u;
     forest->start = header.start;
     forest->divisor = header.divisor;
-    forest->value = copied(&at, (nodes + trees) / 2 * header.outputs * sizeof(double));
+    forest->value = copied(&at, (size_t)header.values * header.outputs * sizeof(double));
     forest->weight = copied(&at, nodes * sizeof(double));
     float *thresholds = copied(&at, nodes * sizeof(float));
     uint32_t *splits = copied(&at, nodes * sizeof(uint32_t));
@@ -138,10 +140,12 @@ void forest_free(Forest *forest)
     memset(forest, 0, sizeof *forest);
 }
 
+/* What follows is compiled anew for each constant given to it, so that nothing is decided per node. */
+#define SPECIALIZED static inline __attribute__((always_inline)) void
+
 /* Walk LANES paths to their leaves side by side, so that the processor waits for none of them alone.
  * Lane i reads the row `stride` floats after lane i - 1's: 0 for one row in several trees. */
-static inline __attribute__((always_inline)) void
-walk(const Node *nodes, const float *row, size_t stride, int with_missing, uint32_t *at)
+SPECIALIZED walk(const Node *nodes, const float *row, size_t stride, int with_missing, uint32_t *at)
 {
     uint32_t moved;
     do {
@@ -158,15 +162,15 @@ walk(const Node *nodes, const float *row, size_t stride, int with_missing, uint3
     } while (moved);
 }
 
-static inline void add(const Forest *forest, uint32_t node, double *out)
+SPECIALIZED add(const Forest *forest, uint32_t leaf, uint32_t outputs, double *restrict out)
 {
-    const double *value = forest->value + (size_t)forest->node[node].leaf * forest->outputs;
-    for (uint32_t k = 0; k < forest->outputs; k++) out[k] += value[k];
+    const double *value = forest->value + (size_t)forest->node[leaf].value * outputs;
+    for (uint32_t k = 0; k < outputs; k++) out[k] += value[k];
 }
 
-/* Several rows in one tree after another: a tree stays in the cache for all of them. */
-static inline __attribute__((always_inline)) void
-answer_lanes(const Forest *forest, const float *rows, size_t groups, int with_missing, double *out)
+/* LANES rows at a time in one tree after another: a tree stays in the cache for all of them. */
+SPECIALIZED answer_groups(const Forest *forest, const float *rows, size_t groups, int with_missing,
+                          uint32_t outputs, double *out)
 {
     for (uint32_t tree = 0; tree < forest->trees; tree++)
         for (size_t group = 0; group < groups; group++) {
@@ -175,13 +179,13 @@ answer_lanes(const Forest *forest, const float *rows, size_t groups, int with_mi
             walk(forest->node, rows + group * LANES * forest->features, forest->features,
                  with_missing, at);
             for (int lane = 0; lane < LANES; lane++)
-                add(forest, at[lane], out + (group * LANES + lane) * forest->outputs);
+                add(forest, at[lane], outputs, out + (group * LANES + lane) * outputs);
         }
 }
 
-/* One row in several trees at a time; what they say is added in the order of the trees. */
-static inline __attribute__((always_inline)) void
-answer_row(const Forest *forest, const float *row, int with_missing, double *out)
+/* One row in LANES trees at a time; what they say is added in the order of the trees. */
+SPECIALIZED answer_row(const Forest *forest, const float *row, int with_missing, uint32_t outputs,
+                       double *out)
 {
     for (uint32_t tree = 0; tree < forest->trees; tree += LANES) {
         uint32_t at[LANES], count = forest->trees - tree;
@@ -189,8 +193,18 @@ answer_row(const Forest *forest, const float *row, int with_missing, double *out
         for (uint32_t lane = 0; lane < LANES; lane++)
             at[lane] = forest->root[tree + (lane < count ? lane : 0)];
         walk(forest->node, row, 0, with_missing, at);
-        for (uint32_t lane = 0; lane < count; lane++) add(forest, at[lane], out);
+        for (uint32_t lane = 0; lane < count; lane++) add(forest, at[lane], outputs, out);
     }
+}
+
+SPECIALIZED answer(const Forest *forest, const float *rows, size_t count, int with_missing,
+                   uint32_t outputs, double *out)
+{
+    size_t groups = count / LANES;
+    answer_groups(forest, rows, groups, with_missing, outputs, out);
+    for (size_t row = groups * LANES; row < count; row++)
+        answer_row(forest, rows + row * forest->features, with_missing, outputs,
+                   out + row * outputs);
 }
 
 static int has_missing(const float *rows, size_t count)
@@ -202,17 +216,12 @@ static int has_missing(const float *rows, size_t count)
 
 void forest_predict(const Forest *forest, const float *rows, size_t count, double *out)
 {
-    size_t groups = count / LANES, features = forest->features, outputs = forest->outputs;
-    int with_missing = has_missing(rows, count * features);
+    uint32_t outputs = forest->outputs;
     for (size_t i = 0; i < count * outputs; i++) out[i] = forest->start;
-    if (with_missing)
-        answer_lanes(forest, rows, groups, 1, out);
-    else
-        answer_lanes(forest, rows, groups, 0, out);
-    for (size_t row = groups * LANES; row < count; row++)
-        if (with_missing)
-            answer_row(forest, rows + row * features, 1, out + row * outputs);
-        else
-            answer_row(forest, rows + row * features, 0, out + row * outputs);
+    if (has_missing(rows, count * forest->features)) answer(forest, rows, count, 1, outputs, out);
+    else if (outputs == 1) answer(forest, rows, count, 0, 1, out);
+    else if (outputs == 2) answer(forest, rows, count, 0, 2, out);
+    else if (outputs == 3) answer(forest, rows, count, 0, 3, out);
+    else answer(forest, rows, count, 0, outputs, out);
     for (size_t i = 0; i < count * outputs; i++) out[i] /= forest->divisor;
 }

@@ -1,12 +1,12 @@
 /* A forest as it is walked, and what can be asked of it. Nothing here knows Python.
  *
  * Layout of forest.bin, little-endian, written by automation/forest.py:
- *   magic "GLFOREST", u32 version, flags, features, outputs, trees, nodes, labels, unused,
+ *   magic "GLFOREST", u32 version, flags, features, outputs, trees, nodes, values, labels,
  *   f64 start, divisor
- *   f64 values[leaves][outputs]   what each leaf adds
+ *   f64 values[values][outputs]   what a leaf adds, each once
  *   f64 weights[nodes]            training weight that passed each node, for explanations
  *   f32 thresholds[nodes]         the greatest float32 that is not above scikit-learn's float64 one
- *   u32 splits[nodes]             feature, plus MISSING_RIGHT; LEAF for a leaf
+ *   u32 splits[nodes]             feature, plus MISSING_RIGHT; for a leaf LEAF plus its value's index
  *   u32 sizes[trees]              nodes of each tree
  *   u8 json[labels]               the estimator's own classes; not read here
  * The nodes of a tree stand in breadth-first order, so the children of its k-th split (from 0) are its
@@ -26,15 +26,15 @@ typedef struct {
     uint16_t feature;       /* 0 in a leaf */
     uint16_t missing_right; /* 1 where NaN goes right; 0 in a leaf */
     uint32_t next;          /* the left child, the right one follows it; a leaf's is itself */
-    uint32_t leaf;          /* number of the leaf; only read in leaves */
+    uint32_t value;         /* which value a leaf adds */
 } Node;
 
 typedef struct {
-    uint32_t features, outputs, trees, nodes, depth, points, is_answer;
+    uint32_t features, outputs, trees, nodes, values, depth, points, is_answer;
     double start, divisor; /* an answer is (start + leaf values, tree by tree) / divisor */
     Node *node;
     uint32_t *root;  /* trees + 1, the last one past the end */
-    double *value;   /* [leaves][outputs] */
+    double *value;   /* [values][outputs] */
     double *weight;  /* [nodes] */
     double *point, *share; /* [points] Gauss-Legendre rule on 0..1 for explanations; see shap.c */
 } Forest;

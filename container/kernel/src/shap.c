@@ -56,7 +56,7 @@ static void sum_leaf(Explanation *self, uint32_t node, uint32_t level)
 {
     const Forest *forest = self->forest;
     uint32_t points = forest->points, outputs = forest->outputs;
-    const double *value = forest->value + (size_t)forest->node[node].leaf * outputs;
+    const double *value = forest->value + (size_t)forest->node[node].value * outputs;
     const double *path = self->paths + (size_t)level * points;
     double *sum = self->sums + (size_t)level * outputs * points;
     double *base = self->phi + (size_t)forest->features * outputs;
