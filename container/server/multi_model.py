@@ -76,7 +76,8 @@ class TrialLoader:
 
     async def measure(self, directory: Path) -> int:
         """Give a model's size, by a trial unless it is known."""
-        digest = manifest_digest(directory)
+        loop = asyncio.get_running_loop()
+        digest = await loop.run_in_executor(self._threads, manifest_digest, directory)
         known = None if digest is None else self._bytes_by_digest.get(digest)
         if known is not None:
             return known

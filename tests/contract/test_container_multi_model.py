@@ -1,0 +1,373 @@
+"""SageMaker's multi-model API over HTTP: many models in one server, as its contract has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from tests.support.cloud import wait_for
+from tests.support.container_process import ServerProcess, started_server
+from tests.support.onnx_models import (
+    FittedModel,
+    a_regressor,
+    an_iris_classifier,
+    change_json,
+)
+
+FLOWER = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
+
+
+class Platform:
+    """What SageMaker does with a multi-model container."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self.server = server
+
+    def load(self, name: str, directory: Path | str) -> requests.Response:
+        body = {"model_name": name, "url": str(directory)}
+        return requests.post(self.server.url("/models"), json=body, timeout=60)
+
+    def unload(self, name: str) -> requests.Response:
+        return requests.delete(self.path(name), timeout=10)
+
+    def get(self, name: str) -> requests.Response:
+        return requests.get(self.path(name), timeout=10)
+
+    def invoke(self, name: str, body: object = FLOWER, **headers: str) -> requests.Response:
+        return requests.post(f"{self.path(name)}/invoke", json=body, headers=headers, timeout=10)
+
+    def path(self, name: str) -> str:
+        return self.server.url(f"/models/{quote(name, safe='')}")
+
+    def names(self) -> list[str]:
+        """List all models, page by page."""
+        found: list[str] = []
+        token = ""
+        while True:
+            query = f"?next_page_token={quote(token)}" if token else ""
+            page = self.server.get(f"/models{query}").json()
+            found += [model["modelName"] for model in page["models"]]
+            token = page.get("nextPageToken", "")
+            if not token:
+                return found
+
+    def clear(self) -> None:
+        for name in self.names():
+            assert self.unload(name).status_code == 200
+
+
+def code_of(answer: requests.Response) -> str:
+    code: str = answer.json()["error"]["code"]
+    return code
+
+
+@pytest.fixture(scope="module")
+def iris(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
+    return an_iris_classifier(tmp_path_factory.mktemp("models") / "iris")
+
+
+@pytest.fixture(scope="module")
+def widths(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
+    return a_regressor(tmp_path_factory.mktemp("models") / "widths")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    folder = tmp_path_factory.mktemp("server")
+    with started_server(
+        folder / "no-model",
+        folder / "server.log",
+        SAGEMAKER_MULTI_MODEL="true",
+        SAGEMAKER_CONTAINER_LOG_LEVEL="10",
+    ) as started:
+        started.wait_until_pinged()
+        yield started
+
+
+@pytest.fixture
+def platform(server: ServerProcess) -> Iterator[Platform]:
+    found = Platform(server)
+    yield found
+    found.clear()
+
+
+def test_without_any_model_the_server_is_well_and_says_how_to_invoke_one(
+    platform: Platform,
+) -> None:
+    ping = platform.server.get("/ping")
+    listed = platform.server.get("/models")
+    invocation = platform.server.invoke(FLOWER)
+
+    assert (ping.status_code, ping.content) == (200, b"")
+    assert (listed.status_code, listed.json()) == (200, {"models": []})
+    assert (invocation.status_code, code_of(invocation)) == (404, "not_found")
+    assert "invoke one of them by POST /models/NAME/invoke" in invocation.text
+
+
+def test_models_are_loaded_listed_invoked_and_unloaded_each_by_its_name(
+    platform: Platform, iris: FittedModel, widths: FittedModel
+) -> None:
+    loads = [platform.load("i", iris.directory), platform.load("w", widths.directory)]
+
+    listed = platform.server.get("/models").json()
+    flower, width = platform.invoke("i"), platform.invoke("w")
+    got = platform.get("i")
+    unloaded = platform.unload("i")
+    gone = [platform.get("i"), platform.invoke("i"), platform.unload("i")]
+
+    assert [answer.status_code for answer in loads] == [200, 200]
+    assert listed == {
+        "models": [
+            {"modelName": "i", "modelUrl": str(iris.directory)},
+            {"modelName": "w", "modelUrl": str(widths.directory)},
+        ]
+    }
+    assert flower.json()["predictions"][0]["predicted_class"] == "setosa"
+    (value,) = widths.estimator.predict(FLOWER["instances"])
+    assert width.json()["predictions"][0]["predicted_value"] == pytest.approx(value)
+    assert got.json() == {"modelName": "i", "modelUrl": str(iris.directory)}
+    assert unloaded.status_code == 200
+    assert [(each.status_code, code_of(each)) for each in gone] == [(404, "model_not_loaded")] * 3
+    assert platform.invoke("w").status_code == 200
+
+
+def test_a_loaded_model_is_a_conflict(platform: Platform, iris: FittedModel) -> None:
+    platform.load("i", iris.directory)
+
+    again = platform.load("i", iris.directory)
+
+    assert (again.status_code, code_of(again)) == (409, "model_already_loaded")
+    assert platform.invoke("i").status_code == 200
+
+
+def test_loads_of_one_model_at_once_are_one_load(
+    platform: Platform, widths: FittedModel
+) -> None:
+    began = len(platform.server.log_lines("model_loaded"))
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: platform.load("w", widths.directory), range(4)))
+
+    loaded = platform.server.log_lines("model_loaded")[began:]
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    assert [line["model"] for line in loaded] == ["w"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a/b", "../../etc", "%2e%2e", "a b?c#d", "é\u202e", "x/invoke", "\0", "invoke", "0" * 1024],
+)
+def test_a_name_is_opaque(platform: Platform, iris: FittedModel, name: str) -> None:
+    loaded = platform.load(name, iris.directory)
+
+    assert loaded.status_code == 200
+    assert platform.names() == [name]
+    assert platform.get(name).json()["modelName"] == name
+    assert platform.invoke(name).status_code == 200
+    assert platform.unload(name).status_code == 200
+
+
+def test_the_list_comes_in_pages(platform: Platform, iris: FittedModel) -> None:
+    names = [f"model-{number:03}" for number in range(105)]
+    with ThreadPoolExecutor(4) as pool:
+        loaded = list(pool.map(lambda name: platform.load(name, iris.directory), names))
+
+    first = platform.server.get("/models").json()
+
+    assert {answer.status_code for answer in loaded} == {200}
+    assert len(first["models"]) == 100
+    assert platform.names() == names
+    refused = platform.server.get("/models?next_page_token=soon")
+    assert (refused.status_code, code_of(refused)) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "words"),
+    [
+        (b"", "malformed_body", "is not JSON"),
+        (b"[" * 100_000, "malformed_body", "is not JSON"),
+        (b"[]", "malformed_body", "model_name and url must be strings"),
+        (b'{"model_name": 1, "url": "/"}', "malformed_body", "must be strings"),
+        (b'{"model_name": "\\ud800", "url": "/"}', "malformed_body", "is not Unicode text"),
+        (b'{"model_name": "", "url": "/"}', "invalid_request", "has 0 characters"),
+        (b'{"model_name": "a", "url": "../.."}', "invalid_request", "is no folder"),
+        (b'{"model_name": "a", "url": "/a\\u0000"}', "invalid_request", "is no folder"),
+    ],
+)
+def test_a_load_that_makes_no_sense_is_refused(
+    platform: Platform, body: bytes, code: str, words: str
+) -> None:
+    answer = requests.post(platform.server.url("/models"), data=body, timeout=10)
+
+    assert (answer.status_code, code_of(answer)) == (400, code)
+    assert words in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allow"),
+    [
+        ("PUT", "/models", 405, "GET, POST"),
+        ("DELETE", "/models", 405, "GET, POST"),
+        ("PATCH", "/models/a", 405, "GET, DELETE"),
+        ("POST", "/models/a", 404, None),
+        ("POST", "/models//invoke", 404, None),
+        ("GET", "/models/", 404, None),
+        ("GET", "/modelsx", 404, None),
+    ],
+)
+def test_other_methods_and_paths_are_refused(
+    platform: Platform, method: str, path: str, status: int, allow: str | None
+) -> None:
+    answer = requests.request(method, platform.server.url(path), timeout=10)
+
+    assert (answer.status_code, answer.headers.get("allow")) == (status, allow)
+
+
+def test_a_bad_model_is_refused_with_its_fault_and_the_others_answer_on(
+    platform: Platform, iris: FittedModel, tmp_path: Path
+) -> None:
+    platform.load("i", iris.directory)
+    damaged = an_iris_classifier(tmp_path / "damaged", trees=3).directory
+    (damaged / "model.onnx").write_bytes(b"no graph")
+    wrong = an_iris_classifier(tmp_path / "wrong", trees=3).directory
+    labels = json.loads((wrong / "golden.json").read_text())["labels"]
+    change_json(wrong / "golden.json", labels=[(label + 1) % 3 for label in labels])
+    (tmp_path / "empty").mkdir()
+
+    refused = [platform.load(name, tmp_path / name) for name in ("damaged", "wrong", "empty")]
+
+    assert [(answer.status_code, code_of(answer)) for answer in refused] == [
+        (500, "invalid_artifact"),
+        (500, "golden_mismatch"),
+        (500, "invalid_artifact"),
+    ]
+    assert "model.onnx has sha256" in refused[0].text
+    assert "golden row 0" in refused[1].text
+    assert "manifest.json cannot be read" in refused[2].text
+    assert platform.names() == ["i"]
+    assert platform.invoke("i").status_code == 200
+    assert platform.server.get("/ping").status_code == 200
+
+
+def test_a_request_the_model_refuses_names_its_target_in_the_log(
+    platform: Platform, iris: FittedModel
+) -> None:
+    platform.load("i", iris.directory)
+    named = {"X-Amzn-SageMaker-Target-Model": "shelf/iris.tar.gz", "x-request-id": "r-1"}
+
+    good = platform.invoke("i", **{**named, "x-request-id": "r-0"})
+    bad = platform.invoke("i", {"instances": [[1]]}, **named)
+
+    assert (good.status_code, bad.status_code) == (200, 400)
+    assert code_of(bad) == "invalid_instance"
+    (answered,) = [
+        line for line in platform.server.log_lines("model_call") if line["request_id"] == "r-0"
+    ]
+    (refused,) = [
+        line
+        for line in platform.server.log_lines("model_call_refused")
+        if line["request_id"] == "r-1"
+    ]
+    assert answered["target_model"] == refused["target_model"] == "shelf/iris.tar.gz"
+
+
+def test_a_load_that_takes_its_time_holds_up_nobody(
+    platform: Platform, iris: FittedModel, widths: FittedModel, tmp_path: Path
+) -> None:
+    slow = an_iris_classifier(tmp_path / "slow", trees=2).directory
+    (slow / "golden.json").unlink()
+    os.mkfifo(slow / "golden.json")
+
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(platform.load, "slow", slow)
+        wait_for(lambda: "still loading" in platform.get("slow").text, "the load to begin")
+        beside = platform.load("w", widths.directory)
+        answers = [platform.invoke("w"), platform.server.get("/ping"), platform.invoke("slow")]
+        still = not loading.done()
+        # Whoever opens the pipe to write waits for the trial that reads it.
+        (slow / "golden.json").write_bytes(b"no golden rows")
+        ended = loading.result()
+
+    assert beside.status_code == 200
+    assert [answer.status_code for answer in answers] == [200, 200, 404]
+    assert "'slow' is still loading, since" in answers[2].text
+    assert still
+    assert (ended.status_code, code_of(ended)) == (500, "invalid_artifact")
+    assert platform.names() == ["w"]
+
+
+def test_an_unload_waits_for_requests_in_flight(
+    platform: Platform, tmp_path: Path, iris: FittedModel
+) -> None:
+    platform.load("i", iris.directory)
+    rows = {"instances": iris.rows.tolist() * 60}
+    answers: list[requests.Response] = []
+    started = threading.Event()
+
+    def keep_asking() -> None:
+        while len(answers) < 3:
+            answers.append(platform.invoke("i", rows))
+            started.set()
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    started.wait(10)
+    unloaded = platform.unload("i")
+    asking.join(20)
+
+    assert unloaded.status_code == 200
+    assert {answer.status_code for answer in answers} <= {200, 404}
+    assert answers[0].status_code == 200
+    assert all(
+        len(answer.json()["predictions"]) == 9000 for answer in answers if answer.status_code == 200
+    )
+
+
+def test_sigterm_ends_a_server_of_many_models_and_its_trials(
+    iris: FittedModel, tmp_path: Path
+) -> None:
+    hung = an_iris_classifier(tmp_path / "hung", trees=2).directory
+    (hung / "golden.json").unlink()
+    os.mkfifo(hung / "golden.json")
+    with (
+        started_server(
+            tmp_path,
+            tmp_path / "server.log",
+            SAGEMAKER_MULTI_MODEL="true",
+            GREENLIGHT_DRAIN_SECONDS="1",
+        ) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        server.wait_until_pinged()
+        platform = Platform(server)
+        platform.load("i", iris.directory)
+        loading = pool.submit(platform.load, "hung", hung)
+        trial = wait_for(lambda: children_of(server.process.pid), "the trial to begin")
+        server.process.terminate()
+        code = server.process.wait(10)
+        wait_for(lambda: not any(map(is_running, trial)), "the trial to end")
+
+    assert code == 1  # the load was still open at the deadline
+    assert isinstance(loading.exception(), requests.ConnectionError)
+
+
+def children_of(pid: int) -> list[int]:
+    """Give the processes a process has started."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process is there and not only waits to be asked how it ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
