@@ -15,6 +15,7 @@
         ├── BodyTimeoutError
         ├── UnsupportedContentTypeError
         ├── NotAcceptableError
+        ├── NotExplainableError    explanations asked of a model that has none
         ├── RouteNotFoundError
         ├── ModelNotLoadedError    of many models, this one is not there
         ├── ModelAlreadyLoadedError
@@ -139,6 +140,12 @@ class NotAcceptableError(RequestError):
     """No encoder writes what the Accept header asks for."""
 
     code: ClassVar[str] = "not_acceptable"
+
+
+class NotExplainableError(RequestError):
+    """Explanations were asked of a model that has none."""
+
+    code: ClassVar[str] = "not_explainable"
 
 
 class RouteNotFoundError(RequestError):
