@@ -8,11 +8,18 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from server.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 CONTAINER = ROOT / "container"
 DIRECT = {"granian", "numpy", "onnxruntime", "orjson"}
+DIRECT_OF_LOCK = {
+    "requirements.lock": DIRECT,
+    "requirements-sklearn.lock": DIRECT | {"joblib", "pandas", "scikit-learn", "skops"},
+}
+UNPICKLERS = {"pickle", "marshal", "shelve", "cloudpickle"}
 PINNED = re.compile(r"^([a-z0-9-]+)==(\S+)( ; \S.*?)? \\$", re.MULTILINE)
 
 
@@ -60,17 +67,26 @@ def test_the_base_image_is_an_argument_of_every_stage() -> None:
     assert stages == ["${BASE_IMAGE}", "${BASE_IMAGE}"]
 
 
-def test_every_requirement_is_pinned_with_hashes_to_the_repositorys_version() -> None:
-    lock = (CONTAINER / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", DIRECT_OF_LOCK)
+def test_every_requirement_is_pinned_with_hashes_to_the_repositorys_version(name: str) -> None:
+    lock = (CONTAINER / name).read_text()
     pinned = set(PINNED.findall(lock))
     rehearsed = set(PINNED.findall((ROOT / "requirements.lock").read_text()))
 
-    blocks = re.split(r"\n(?=[a-z0-9-]+==)", lock)[1:]
-    assert {name for name, _, _ in pinned} >= DIRECT
-    assert len(blocks) == len(pinned)
-    assert all("--hash=sha256:" in block for block in blocks)
+    assert {requirement for requirement, _, _ in pinned} >= DIRECT_OF_LOCK[name]
     assert pinned <= rehearsed
+    assert len(pinned) == len(blocks_of(lock))
+    assert all("--hash=sha256:" in block for block in blocks_of(lock))
     assert "://" not in lock
+
+
+def test_the_compiler_is_pinned_with_hashes_and_is_not_in_what_the_image_keeps() -> None:
+    lock = (CONTAINER / "requirements-build.lock").read_text()
+    kept = "".join((CONTAINER / name).read_text() for name in DIRECT_OF_LOCK)
+
+    assert {name for name, _, _ in PINNED.findall(lock)} == {"setuptools", "ziglang"}
+    assert all("--hash=sha256:" in block for block in blocks_of(lock))
+    assert "ziglang" not in kept
 
 
 def test_the_readme_tells_every_setting_with_its_default_and_every_error_code() -> None:
@@ -88,16 +104,23 @@ def test_the_readme_tells_every_setting_with_its_default_and_every_error_code() 
 
 
 def test_the_server_imports_only_itself_its_requirements_and_the_standard_library() -> None:
-    allowed = DIRECT | set(sys.stdlib_module_names)
+    allowed = DIRECT | {"greenlight_kernel"} | set(sys.stdlib_module_names)
 
     imported = {
-        name.split(".")[0]
+        path.name: {name.split(".")[0] for name in absolute_imports(path)}
         for path in sorted((CONTAINER / "server").glob("*.py"))
-        for name in absolute_imports(path)
     }
+    of_sklearn = imported.pop("sklearn_runtime.py", set())
 
-    assert imported <= allowed
-    assert imported.isdisjoint({"pickle", "marshal", "shelve", "joblib", "skops", "cloudpickle"})
+    assert set().union(*imported.values()) <= allowed
+    assert of_sklearn <= allowed | {"joblib", "pandas", "sklearn", "skops"}
+    assert not of_sklearn & UNPICKLERS
+    assert not set().union(*imported.values()) & (UNPICKLERS | {"joblib", "skops"})
+
+
+def blocks_of(lock: str) -> list[str]:
+    """Give a lock's requirements, each with its hashes."""
+    return re.split(r"\n(?=[a-z0-9-]+==)", lock)[1:]
 
 
 def absolute_imports(path: Path) -> list[str]:

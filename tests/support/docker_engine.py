@@ -23,10 +23,13 @@ from docker.errors import DockerException, ImageNotFound
 from rehearsal.cloud.errors import SetupError
 from rehearsal.cloud.fleets.docker_engine import connect, engine_address, knock
 
-BASE_IMAGE = "greenlight-tests/base:1"
+# Another number when what is in it changes: the archive is kept between runs.
+BASE_VERSION = "2"
+BASE_IMAGE = f"greenlight-tests/base:{BASE_VERSION}"
 FALLBACK_IMAGE = "public.ecr.aws/docker/library/python:3.11-slim-bookworm"
 SUITE = "bookworm"
-INCLUDED = "python3,python3-venv,ca-certificates"
+# The last has Python's headers, which the official images of Python hold, too.
+INCLUDED = "python3,python3-venv,ca-certificates,libpython3.11-dev"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 INSTALL_SECONDS = 300
 START_SECONDS = 30
@@ -128,7 +131,7 @@ def ensure_base_image(client: Any, cache: Path) -> str:
             client.images.get(name)
             return name
     if os.geteuid() == 0 and (shutil.which("debootstrap") or shutil.which("apt-get")):
-        archive = cache / "base.tar"
+        archive = cache / f"base-{BASE_VERSION}.tar"
         if not archive.exists():
             make_base_archive(archive)
         changes = [f"ENV PIP_CERT={CERTIFICATES}"] if CERTIFICATES.exists() else []
