@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.cloud import ACCOUNT, BUCKET, REGION, ROLE_ARN, CloudUser, start_cloud
 from tests.support.container_process import CONTAINER
-from tests.support.onnx_models import FittedModel, an_iris_classifier
+from tests.support.onnx_models import FittedModel, an_iris_classifier, packed
 from tests.support.transform import create_job, output_of, wait_job
 from tests.support.work import invoke_later, make_async_config, put, wait_read
 
@@ -41,14 +38,6 @@ def user(fitted: FittedModel, tmp_path_factory: pytest.TempPathFactory) -> Itera
     )
     yield started
     started.cloud.stop()
-
-
-def packed(directory: Path) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for path in sorted(directory.iterdir()):
-            archive.add(path, path.name)
-    return buffer.getvalue()
 
 
 def test_a_transform_job_labels_every_flower_beside_its_id(

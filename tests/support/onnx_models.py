@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +80,15 @@ def a_classifier_failing_on_unseen_values(directory: Path) -> FittedModel:
     )
     estimator = make_pipeline(encoder, LogisticRegression(max_iter=1000)).fit(rows, targets)
     return _write(directory, "iris-one-hot", estimator, rows)
+
+
+def packed(directory: Path) -> bytes:
+    """Give an artifact's folder as S3 holds it, a gzip tar."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path in sorted(directory.iterdir()):
+            archive.add(path, path.name)
+    return buffer.getvalue()
 
 
 def change_json(path: Path, **changes: object) -> None:
