@@ -59,26 +59,54 @@ ArtifactOption = Annotated[
 def package_model(
     model: ModelArgument = DEFAULT_MODEL,
     estimator: EstimatorOption = None,
-    estimator_file: Annotated[
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SOURCE",
+            help="Where the model comes from instead of training: a file (.skops, .joblib, .pkl, "
+            ".tar.gz), s3://BUCKET/KEY, training-job:NAME, model-package:GROUP, or an ARN; "
+            "left out: the spec's source.",
+        ),
+    ] = None,
+    rows: Annotated[
         Path | None,
-        typer.Option("--estimator-file", help="A fitted estimator (.skops) to take instead."),
+        typer.Option(
+            help="A CSV file of rows that prove a model from elsewhere: the header names the "
+            "features, a last column `label` may hold the truth; left out: the spec's rows, "
+            "else those of the training script."
+        ),
+    ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(help="What answers in the container: onnx or sklearn; left out: the spec's."),
     ] = None,
     allow_pickle: Annotated[
         bool,
-        typer.Option("--allow-pickle", help="Also read .joblib and .pkl, which run code."),
+        typer.Option(
+            "--allow-pickle",
+            help="Also read and write .joblib and .pkl, which run whatever code is in them.",
+        ),
     ] = False,
 ) -> None:
-    """Train a model, convert it, prove it equal to scikit-learn, write its artifact."""
+    """Take a model, convert it, prove it equal to scikit-learn, write its artifact.
+
+    Nothing is uploaded. The artifact is kept in build/models/MODEL, under its digest; `greenlight
+    up` deploys it.
+    """
     with _errors():
         from automation import display, driver
         from automation.packaging import package
-        from automation.spec import load_spec
+        from automation.source import source_from_text
+        from automation.spec import load_spec, runtime_from_text
 
         packaged = package(
             load_spec(driver.ROOT, model),
             driver.ROOT,
             estimator=estimator,
-            estimator_file=estimator_file,
+            source=None if source is None else source_from_text(source, Path.cwd()),
+            rows=None if rows is None else rows.absolute(),
+            runtime=None if runtime is None else runtime_from_text(runtime),
             allow_pickle=allow_pickle,
         )
         display.show_package(_console(), packaged)

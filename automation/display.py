@@ -132,12 +132,16 @@ def endpoint_table(state: EndpointState) -> Table:
 
 
 def show_package(console: Console, package: Package) -> None:
-    """Say what passed the gate."""
+    """Say what passed the gate: what was checked, on how many rows, and where it went."""
+    accuracy = "unknown, no labels" if package.accuracy is None else f"{package.accuracy:.4f}"
     console.print(
         f"packaged [bold]{escape(package.model)}[/] {escape(package.estimator)}: accuracy "
-        f"{package.accuracy:.4f}, {package.checked_rows} rows answered as by scikit-learn, "
+        f"{accuracy}, {package.checked_rows} rows answered as by scikit-learn, "
+        f"runtime {package.artifact.manifest['runtime']}, "
         f"artifact [bold]{package.artifact.short_digest}[/]"
     )
+    if package.source != package.estimator:
+        console.print(f"  from {escape(package.source)}", style="dim", soft_wrap=True)
     console.print(f"  {package.artifact.directory}", style="dim", soft_wrap=True)
     for warning in package.warnings:
         console.print(f"  warning: {escape(warning)}", style="yellow")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import platform
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +18,26 @@ from typing import Any
 import numpy as np
 
 from automation import artifact as artifacts
-from automation import conversion, training
+from automation import conversion, own_artifact, sklearn_form
 from automation.artifact import Artifact
 from automation.conversion import Answers, Graph
-from automation.errors import EqualityError, VersionDriftError
-from automation.spec import ModelSpec
+from automation.errors import EqualityError, SourceError
+from automation.inference_script import SCRIPT_PATH
+from automation.model_data import ModelData, read_source
+from automation.origin import Origin, from_data, import_warnings, trained_here
+from automation.source import Source
+from automation.spec import ModelSpec, Runtime
 from automation.training import TrainedModel
+from automation.version_drift import check_image
 
 SCHEMA_VERSION = 2
 GOLDEN_ROWS_PER_CLASS = 4
 GOLDEN_ROWS_OF_REGRESSOR = 12
-SERVER_LOCK = Path("container") / "requirements.lock"
 LONGEST_REFUSAL = 80
-VERSIONED = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime")
+VERSIONED = {
+    Runtime.ONNX: ("scikit-learn", "skl2onnx", "onnx", "onnxruntime"),
+    Runtime.SKLEARN: ("scikit-learn", "numpy", "scipy", "joblib", "skops", "pandas"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +46,19 @@ class Package:
 
     Args:
         accuracy: share of the live rows that scikit-learn answers and that it answers right; for a
-            regressor the coefficient of determination.
-        checked_rows: how many rows were compared between scikit-learn and ONNX Runtime.
+            regressor the coefficient of determination; None where nobody knows the truth.
+        checked_rows: how many rows were compared between scikit-learn and what serves.
         warnings: what the gate cannot refuse but a person should know.
+        source: where the model came from; the estimator's name where it was trained here.
     """
 
     model: str
     estimator: str
     artifact: Artifact
-    accuracy: float
+    accuracy: float | None
     checked_rows: int
     warnings: tuple[str, ...]
+    source: str
 
 
 def package(
@@ -57,108 +66,163 @@ def package(
     root: Path,
     *,
     estimator: str | None = None,
-    estimator_file: Path | None = None,
+    source: Source | None = None,
+    rows: Path | None = None,
+    runtime: Runtime | None = None,
     allow_pickle: bool = False,
+    region: str | None = None,
 ) -> Package:
     """Take a model through the gate and keep its artifact in `build/models/<model>/`.
 
     Args:
         estimator: what the training script trains; left out, the spec's own.
-        estimator_file: a fitted estimator to take instead of the one the script trains.
-        allow_pickle: whether the file may be a pickle.
+        source: where the estimator comes from instead; left out, the spec's own.
+        rows: a CSV file that proves an estimator from a source; left out, the spec's own.
+        runtime: what answers in the container; left out, the spec's own.
+        allow_pickle: whether joblib and pickle files, which run code, are read and written.
+        region: of AWS, for a source there; left out, the environment's.
 
     Raises:
         PackagingError: one of its subclasses says what the gate refused and how to mend it.
     """
-    check_server_version(root)
-    trained = training.train(spec, root, estimator)
-    if estimator_file is not None:
-        trained = training.with_estimator_from_file(
-            trained, estimator_file, allow_pickle=allow_pickle
+    place = spec.source if source is None else source
+    chosen = spec.runtime if runtime is None else runtime
+    if place is None:
+        check_image(root, chosen)
+        origin = trained_here(spec, root, estimator)
+        return package_origin(spec.model, origin, root, chosen, allow_pickle=allow_pickle)
+    if estimator is not None:
+        raise SourceError(
+            f"--estimator {estimator} names what the training script trains, and the model comes "
+            f"from {place}; give one of the two"
         )
-    return package_trained(spec.model, trained, root)
+    data = read_source(place, root, region)
+    if own_artifact.is_own(data):
+        return _kept(data, spec.model, root, allow_pickle=allow_pickle)
+    check_image(root, chosen)
+    origin = from_data(data, spec, root, rows=rows, allow_pickle=allow_pickle)
+    return package_origin(spec.model, origin, root, chosen, allow_pickle=allow_pickle)
 
 
-def package_trained(model: str, trained: TrainedModel, root: Path) -> Package:
+def package_trained(
+    model: str, trained: TrainedModel, root: Path, runtime: Runtime = Runtime.ONNX
+) -> Package:
     """Convert, prove and keep an estimator that is already fitted.
 
     Raises:
-        ConversionError: the estimator has no ONNX form.
-        EqualityError: the ONNX form answers differently.
+        ConversionError: the estimator has no form for the runtime.
+        EqualityError: that form answers differently.
     """
-    graph = conversion.convert(trained)
+    return package_origin(model, Origin(trained=trained), root, runtime)
+
+
+def package_origin(
+    model: str, origin: Origin, root: Path, runtime: Runtime, *, allow_pickle: bool = False
+) -> Package:
+    """Convert, prove and keep a model, with what came along with it.
+
+    Raises:
+        ConversionError: the estimator has no form for the runtime.
+        EqualityError: that form answers differently.
+    """
+    trained = origin.trained
     live = conversion.sklearn_answers(trained, trained.live_rows)
-    accuracy = score(trained, live)
-    files = {
-        artifacts.GRAPH_NAME: graph.content,
-        artifacts.GOLDEN_NAME: artifacts.json_bytes(golden_for(trained)),
-    }
-    manifest = manifest_for(model, trained, graph, accuracy, files)
+    accuracy = score(trained, live) if trained.has_labels else None
+    notes = origin.notes + import_warnings(origin.script, root, runtime)
+    files = {artifacts.GOLDEN_NAME: artifacts.json_bytes(golden_for(trained))}
+    form: dict[str, Any]
+    if runtime is Runtime.ONNX:
+        graph = conversion.convert(trained)
+        files[artifacts.GRAPH_NAME] = graph.content
+        form, checked_rows = onnx_form(trained, graph), graph.checked_rows
+    else:
+        written = sklearn_form.sklearn_file(trained.estimator, allow_pickle=allow_pickle)
+        checked_rows = sklearn_form.prove_equal(trained, written)
+        files[written.name] = written.content
+        form, notes = sklearn_form.manifest_part(trained, written), notes + written.warnings
+    if origin.script is not None:
+        files |= origin.script.files
+    manifest = manifest_for(model, origin, form, accuracy, files)
     files[artifacts.MANIFEST_NAME] = artifacts.json_bytes(manifest)
     return Package(
         model=model,
         estimator=trained.name,
         artifact=artifacts.store(root, model, artifacts.archive_bytes(files)),
         accuracy=accuracy,
-        checked_rows=graph.checked_rows,
-        warnings=_warnings(live),
+        checked_rows=checked_rows,
+        warnings=notes + _warnings(live),
+        source=trained.name if origin.source is None else origin.source["name"],
     )
 
 
-def check_server_version(root: Path) -> None:
-    """Check that the image runs the ONNX Runtime the gate proves equality with.
+def _kept(data: ModelData, model: str, root: Path, *, allow_pickle: bool) -> Package:
+    """Keep an artifact that was packaged before, once it is proven again."""
+    manifest, notes = own_artifact.check_own(data, model, root, allow_pickle=allow_pickle)
+    golden = json.loads(data.files[artifacts.GOLDEN_NAME])
+    return Package(
+        model=model,
+        estimator=str(manifest["estimator"]),
+        artifact=artifacts.store(root, model, data.content),
+        accuracy=manifest.get("accuracy"),
+        checked_rows=len(golden["instances"]),
+        warnings=data.notes + notes,
+        source=data.name,
+    )
 
-    Raises:
-        VersionDriftError: the server's lock names another version, or none.
-    """
-    installed = importlib.metadata.version("onnxruntime")
-    text = (root / SERVER_LOCK).read_text()
-    served = re.search(r"^onnxruntime==([^\s;\\]+)", text, flags=re.MULTILINE)
-    if served is None or served.group(1) != installed:
-        named = "none" if served is None else served.group(1)
-        raise VersionDriftError(
-            f"onnxruntime {installed} is installed here and {SERVER_LOCK} has {named}: what is "
-            "proven here would not be what serves; run `make setup`, or resolve the server's lock "
-            "again"
-        )
+
+def onnx_form(trained: TrainedModel, graph: Graph) -> dict[str, Any]:
+    """Say in the manifest what runs: an ONNX graph."""
+    return {
+        "runtime": Runtime.ONNX.value,
+        "onnx": {
+            "inputs": [
+                {
+                    "name": conversion.INPUT_NAME,
+                    "type": graph.float_type,
+                    "features": list(trained.feature_names),
+                }
+            ],
+            "label_output": graph.label_output,
+            "probability_output": graph.probability_output,
+        },
+    }
 
 
 def manifest_for(
     model: str,
-    trained: TrainedModel,
-    graph: Graph,
-    accuracy: float,
+    origin: Origin,
+    form: Mapping[str, Any],
+    accuracy: float | None,
     files: Mapping[str, bytes],
 ) -> dict[str, Any]:
-    """Say what the artifact is; holds no time and no path, so that it is the same everywhere."""
-    names = list(trained.feature_names)
+    """Say what the artifact is; holds no time and no path, so that it is the same everywhere.
+
+    Args:
+        form: what runs and how it is fed, with the versions that decide its answers.
+    """
+    trained = origin.trained
     # The patch release of Python says nothing about the model and would change its digest.
     python = ".".join(platform.python_version_tuple()[:2])
+    versions = VERSIONED[Runtime(form["runtime"])]
     return {
         "schema_version": SCHEMA_VERSION,
         "model": model,
         "estimator": trained.name,
         "estimator_class": _class_name(trained.estimator),
         "task": "classification" if trained.class_names else "regression",
-        "runtime": "onnx",
         "features": [
             {"name": name, "type": "number", "allows_missing": False, "categories": None}
-            for name in names
+            for name in trained.feature_names
         ],
         "classes": list(trained.class_names) if trained.class_names else None,
         "outputs": None,
-        "onnx": {
-            "inputs": [
-                {"name": conversion.INPUT_NAME, "type": graph.float_type, "features": names}
-            ],
-            "label_output": graph.label_output,
-            "probability_output": graph.probability_output,
-        },
-        "script": None,
+        "script": None if origin.script is None else SCRIPT_PATH,
         "files": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)},
         "versions": {"python": python}
-        | {name: importlib.metadata.version(name) for name in VERSIONED},
-        "accuracy": round(accuracy, 6),
+        | {name: importlib.metadata.version(name) for name in versions},
+        "accuracy": None if accuracy is None else round(accuracy, 6),
+        "source": origin.source,
+        **form,
     }
 
 

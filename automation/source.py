@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from automation.errors import SourceError
 
@@ -66,8 +67,11 @@ class Source:
         return f"{words.get(self.kind, '')}{self.value}"
 
 
-def source_from_text(text: str) -> Source:
+def source_from_text(text: str, folder: Path) -> Source:
     """Read what was given to `--from`.
+
+    Args:
+        folder: where a relative path begins.
 
     Raises:
         SourceError: it is none of the known forms.
@@ -83,6 +87,9 @@ def source_from_text(text: str) -> Source:
     problem = problem_with(kind, value)
     if problem is not None:
         raise SourceError(f"--from {text!r} {problem}; allowed are {FORMS}")
+    is_path = kind in (SourceKind.ARTIFACT, SourceKind.ESTIMATOR_FILE)
+    if is_path and not text.startswith("s3:"):
+        value = str(folder / text)
     return Source(kind=kind, value=value)
 
 

@@ -69,6 +69,17 @@ class ModelSpec:
         return merge_settings(self.settings, self.stages.get(stage, {}))
 
 
+def runtime_from_text(text: str) -> Runtime:
+    """Read what was given to `--runtime`.
+
+    Raises:
+        SpecError: it is no runtime.
+    """
+    if text not in list(Runtime):
+        raise SpecError(f"--runtime is {text!r}; allowed are {', '.join(Runtime)}")
+    return Runtime(text)
+
+
 def merge_settings(under: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
     """Lay settings over others: objects key by key, everything else whole."""
     merged = dict(under)

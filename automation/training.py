@@ -1,4 +1,4 @@
-"""Gets a fitted estimator: from a model's training script, or from a file with the script's data.
+"""Gets a fitted estimator, with the rows that prove it, from a model's training script.
 
 A training script is any Python file with `train(estimator: str) -> dict`; it needs nothing of
 greenlight. `TrainedModel` lists the keys.
@@ -7,9 +7,8 @@ greenlight. `TrainedModel` lists the keys.
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,14 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automation.errors import EstimatorFileError, TrainingError, VersionDriftError
+from automation.errors import TrainingError
 from automation.features import Rows, rows_from_returned
 from automation.spec import ModelSpec
 
-SKOPS_SUFFIX = ".skops"
-PICKLE_SUFFIXES = (".joblib", ".pkl", ".pickle")
-# Compiled parts of scikit-learn's trees and losses: skops cannot look into them, we know them.
-TRUSTED_PREFIXES = ("sklearn.tree._tree.", "sklearn._loss.")
 RETURNED_KEYS = (
     "estimator", "feature_names", "class_names",
     "training_rows", "training_labels", "live_rows", "live_labels",
@@ -52,6 +47,7 @@ class TrainedModel:
         column_types: pandas's type by column for an estimator that takes DataFrames; None for one
             that takes arrays.
         outputs: the outputs of an estimator that has several; empty for all others.
+        has_labels: whether the labels are the truth; else they are the estimator's own answers.
     """
 
     name: str
@@ -64,6 +60,7 @@ class TrainedModel:
     live_labels: npt.NDArray[Any]
     column_types: Mapping[str, Any] | None = None
     outputs: tuple[OutputNames, ...] = ()
+    has_labels: bool = True
 
     @property
     def is_classifier(self) -> bool:
@@ -134,43 +131,40 @@ def trained_from_returned(returned: object, name: str, script: Path) -> TrainedM
         column_types=column_types,
         outputs=outputs,
     )
-    problems = _misfits(trained)
+    problems = misfits(trained)
     if problems:
         raise TrainingError(f"train() in {script} returned {'; '.join(problems)}")
     return trained
 
 
-def with_estimator_from_file(
-    trained: TrainedModel, path: Path, *, allow_pickle: bool = False
-) -> TrainedModel:
-    """Put the estimator of a file in the place of the one just trained.
-
-    Args:
-        trained: gives the names and the rows that the file's estimator has to answer.
-        path: a skops file, or a joblib or pickle file.
-        allow_pickle: joblib and pickle files run code when they are read; only for files you made.
-
-    Raises:
-        EstimatorFileError: missing, of another kind, damaged, or with types skops does not trust.
-        VersionDriftError: fitted by another scikit-learn than the one installed here.
-    """
-    if not path.is_file():
-        raise EstimatorFileError(f"estimator file {path} does not exist; give a .skops file")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        estimator = _read_estimator(path, allow_pickle=allow_pickle)
-    drift = [str(entry.message) for entry in caught if "InconsistentVersion" in str(entry.category)]
-    if drift:
-        raise VersionDriftError(
-            f"{path} was fitted by another scikit-learn: {drift[0].splitlines()[0]} "
-            "Train it again with the installed version, or install the version it was fitted with"
+def misfits(trained: TrainedModel) -> list[str]:
+    """Say what of a model's names, rows and labels does not fit each other."""
+    problems = []
+    features = len(trained.feature_names)
+    if trained.column_types is not None and tuple(trained.column_types) != trained.feature_names:
+        problems.append(
+            f"a DataFrame with the columns {', '.join(trained.column_types)} for the feature_names "
+            f"{', '.join(trained.feature_names)}; give the same names in the same order"
         )
-    if getattr(estimator, "n_features_in_", None) != len(trained.feature_names):
-        raise EstimatorFileError(
-            f"the estimator in {path} takes {getattr(estimator, 'n_features_in_', 'unknown')} "
-            f"features; the training script's rows have {len(trained.feature_names)}"
+    for what, rows, labels in (
+        ("training", trained.training_rows, trained.training_labels),
+        ("live", trained.live_rows, trained.live_labels),
+    ):
+        if rows.ndim != 2 or rows.shape[1] != features or not len(rows):
+            problems.append(
+                f"{what}_rows of shape {rows.shape} for {features} feature_names; "
+                f"give (rows, {features}) with at least one row"
+            )
+        if len(labels) != len(rows):
+            problems.append(f"{len(labels)} {what}_labels for {len(rows)} {what}_rows")
+    if len(set(trained.feature_names)) != features or not features:
+        problems.append("feature_names that are empty or not all different")
+    classes = getattr(trained.estimator, "classes_", None)
+    if classes is not None and not trained.outputs and len(classes) != len(trained.class_names):
+        problems.append(
+            f"{len(trained.class_names)} class_names for an estimator with {len(classes)} classes"
         )
-    return replace(trained, estimator=estimator, name=path.name)
+    return problems
 
 
 def _load_script(path: Path) -> ModuleType:
@@ -212,71 +206,3 @@ def _outputs(returned: Mapping[str, Any]) -> tuple[OutputNames, ...]:
         OutputNames(name=str(name), class_names=tuple(map(str, of)))
         for name, of in zip(given, classes, strict=True)
     )
-
-
-def _misfits(trained: TrainedModel) -> list[str]:
-    problems = []
-    features = len(trained.feature_names)
-    if trained.column_types is not None and tuple(trained.column_types) != trained.feature_names:
-        problems.append(
-            f"a DataFrame with the columns {', '.join(trained.column_types)} for the feature_names "
-            f"{', '.join(trained.feature_names)}; give the same names in the same order"
-        )
-    for what, rows, labels in (
-        ("training", trained.training_rows, trained.training_labels),
-        ("live", trained.live_rows, trained.live_labels),
-    ):
-        if rows.ndim != 2 or rows.shape[1] != features or not len(rows):
-            problems.append(
-                f"{what}_rows of shape {rows.shape} for {features} feature_names; "
-                f"give (rows, {features}) with at least one row"
-            )
-        if len(labels) != len(rows):
-            problems.append(f"{len(labels)} {what}_labels for {len(rows)} {what}_rows")
-    if len(set(trained.feature_names)) != features or not features:
-        problems.append("feature_names that are empty or not all different")
-    classes = getattr(trained.estimator, "classes_", None)
-    if classes is not None and not trained.outputs and len(classes) != len(trained.class_names):
-        problems.append(
-            f"{len(trained.class_names)} class_names for an estimator with {len(classes)} classes"
-        )
-    return problems
-
-
-def _read_estimator(path: Path, *, allow_pickle: bool) -> Any:
-    if path.suffix == SKOPS_SUFFIX:
-        return _read_skops(path)
-    if path.suffix not in PICKLE_SUFFIXES:
-        raise EstimatorFileError(
-            f"estimator file {path} ends in {path.suffix!r}; "
-            f"allowed are {SKOPS_SUFFIX}, {', '.join(PICKLE_SUFFIXES)}"
-        )
-    if not allow_pickle:
-        raise EstimatorFileError(
-            f"{path} is a pickle, which runs code when it is read; save it with skops "
-            "(skops.io.dump), or pass --allow-pickle for a file you made yourself"
-        )
-    import joblib
-
-    try:
-        return joblib.load(path)
-    except Exception as err:
-        raise EstimatorFileError(f"{path} cannot be read: {type(err).__name__}: {err}") from err
-
-
-def _read_skops(path: Path) -> Any:
-    from skops import io as skops_io
-
-    try:
-        unknown = skops_io.get_untrusted_types(file=path)
-        untrusted = [name for name in unknown if not name.startswith(TRUSTED_PREFIXES)]
-        if untrusted:
-            raise EstimatorFileError(
-                f"{path} holds types skops does not know to be safe: {', '.join(untrusted)}; "
-                "use estimators of scikit-learn alone"
-            )
-        return skops_io.load(path, trusted=unknown)
-    except EstimatorFileError:
-        raise
-    except Exception as err:
-        raise EstimatorFileError(f"{path} cannot be read: {type(err).__name__}: {err}") from err

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from automation.driver import ROOT
-from automation.errors import EqualityError, VersionDriftError
-from automation.packaging import check_server_version, golden_for, package, package_trained
+from automation.errors import EqualityError
+from automation.packaging import golden_for, package, package_trained
 from automation.spec import load_spec
 from tests.support.trained_models import a_trained_model
 
@@ -115,16 +115,3 @@ def test_an_estimator_that_answers_no_golden_row_is_refused() -> None:
 
     with pytest.raises(EqualityError, match="answers none of the 8 golden rows"):
         golden_for(trained)
-
-
-def test_this_checkout_proves_with_the_version_its_image_serves() -> None:
-    check_server_version(ROOT)
-
-
-@pytest.mark.parametrize("line", ["onnxruntime==0.0.1 \\", "numpy==2.0.0"])
-def test_an_image_with_another_onnx_runtime_is_refused(tmp_path: Path, line: str) -> None:
-    (tmp_path / "container").mkdir()
-    (tmp_path / "container" / "requirements.lock").write_text(f"{line}\n    --hash=sha256:00\n")
-
-    with pytest.raises(VersionDriftError, match=r"what is proven here would not be what serves"):
-        check_server_version(tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from automation.errors import SourceError
@@ -29,7 +31,7 @@ GROUP_ARN = "arn:aws-us-gov:sagemaker:us-gov-west-1:123456789012:model-package-g
     ],
 )
 def test_every_form_is_told_by_its_words(text: str, kind: SourceKind, value: str) -> None:
-    assert source_from_text(text) == Source(kind=kind, value=value)
+    assert source_from_text(text, Path()) == Source(kind=kind, value=value)
 
 
 @pytest.mark.parametrize(
@@ -48,17 +50,22 @@ def test_every_form_is_told_by_its_words(text: str, kind: SourceKind, value: str
 )
 def test_anything_else_is_refused_with_the_forms_there_are(text: str, problem: str) -> None:
     with pytest.raises(SourceError, match=f"{problem}.*; allowed are a file"):
-        source_from_text(text)
+        source_from_text(text, Path())
 
 
 def test_an_arn_says_its_region_and_anything_else_says_none() -> None:
-    assert source_from_text(GROUP_ARN).region == "us-gov-west-1"
-    assert source_from_text("model-package:fraud").region is None
+    assert source_from_text(GROUP_ARN, Path()).region == "us-gov-west-1"
+    assert source_from_text("model-package:fraud", Path()).region is None
 
 
 def test_a_source_names_itself_as_a_person_would() -> None:
-    assert str(source_from_text("training-job:fraud")) == "training job fraud"
-    assert str(source_from_text("s3://bucket/x.skops")) == "s3://bucket/x.skops"
+    assert str(source_from_text("training-job:fraud", Path())) == "training job fraud"
+    assert str(source_from_text("s3://bucket/x.skops", Path("/a"))) == "s3://bucket/x.skops"
+
+
+def test_a_relative_path_begins_where_the_command_was_given() -> None:
+    assert source_from_text("a/x.skops", Path("/home")).value == "/home/a/x.skops"
+    assert source_from_text("/b/x.tgz", Path("/home")).value == "/b/x.tgz"
 
 
 def test_an_uri_is_taken_apart_at_its_first_slash() -> None:

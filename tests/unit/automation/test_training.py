@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import joblib
-import numpy as np
 import pytest
-from skops import io as skops_io
 
 from automation.driver import ROOT
-from automation.errors import EstimatorFileError, TrainingError, VersionDriftError
+from automation.errors import TrainingError
 from automation.spec import ModelSpec, load_spec
 from automation.training import (
     RETURNED_KEYS,
     train,
     trained_from_returned,
-    with_estimator_from_file,
 )
-from tests.support.trained_models import a_trained_model, returned_by_train
+from tests.support.trained_models import returned_by_train
 
 SCRIPT = Path("models/x/train.py")
 
@@ -89,74 +84,3 @@ def test_rows_and_names_that_do_not_fit_are_all_named() -> None:
     assert "training_rows of shape (20, 2) for 3 feature_names" in message
     assert "1 live_labels for 10 live_rows" in message
     assert "1 class_names for an estimator with 2 classes" in message
-
-
-def test_a_skops_file_takes_the_place_of_the_trained_estimator(tmp_path: Path) -> None:
-    trained = a_trained_model()
-    skops_io.dump(trained.estimator, tmp_path / "forest.skops")
-
-    from_file = with_estimator_from_file(trained, tmp_path / "forest.skops")
-
-    assert from_file.name == "forest.skops"
-    assert np.array_equal(
-        from_file.estimator.predict_proba(trained.live_rows),
-        trained.estimator.predict_proba(trained.live_rows),
-    )
-
-
-def test_a_pickle_is_refused_unless_it_is_allowed(tmp_path: Path) -> None:
-    trained = a_trained_model()
-    joblib.dump(trained.estimator, tmp_path / "forest.joblib")
-
-    with pytest.raises(EstimatorFileError, match="runs code when it is read"):
-        with_estimator_from_file(trained, tmp_path / "forest.joblib")
-
-    allowed = with_estimator_from_file(trained, tmp_path / "forest.joblib", allow_pickle=True)
-    assert allowed.estimator.n_features_in_ == 2
-
-
-def test_an_estimator_of_another_scikit_learn_is_refused(tmp_path: Path) -> None:
-    trained = a_trained_model()
-    joblib.dump(_Elder(trained.estimator), tmp_path / "old.joblib")
-
-    with pytest.raises(VersionDriftError, match="fitted by another scikit-learn"):
-        with_estimator_from_file(trained, tmp_path / "old.joblib", allow_pickle=True)
-
-
-def test_an_estimator_for_other_features_is_refused(tmp_path: Path) -> None:
-    trained = a_trained_model()
-    other = type(trained.estimator)(n_estimators=2).fit([[1.0], [2.0]], [0, 1])
-    skops_io.dump(other, tmp_path / "other.skops")
-
-    with pytest.raises(EstimatorFileError, match="takes 1 features"):
-        with_estimator_from_file(trained, tmp_path / "other.skops")
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("missing.skops", None, "does not exist"),
-        ("broken.skops", b"no zip", "cannot be read"),
-        ("model.txt", b"", r"ends in '\.txt'"),
-    ],
-)
-def test_a_file_that_holds_no_estimator_is_refused(
-    tmp_path: Path, name: str, content: bytes | None, message: str
-) -> None:
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-
-    with pytest.raises(EstimatorFileError, match=message):
-        with_estimator_from_file(a_trained_model(), tmp_path / name)
-
-
-class _Elder:
-    """Pickles as an estimator whose version says 0.1."""
-
-    def __init__(self, estimator: Any) -> None:
-        self._estimator = estimator
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        kind = type(self._estimator)
-        state = self._estimator.__getstate__() | {"_sklearn_version": "0.1"}
-        return kind.__new__, (kind,), state

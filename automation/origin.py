@@ -1,0 +1,134 @@
+"""Brings an estimator together with the rows that prove it, wherever the two come from."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from automation import sample_rows, training
+from automation.errors import SourceError
+from automation.estimator_file import estimator_from_files
+from automation.inference_script import (
+    CODE_FOLDER,
+    SCRIPT_PATH,
+    InferenceScript,
+    script_from_files,
+    script_from_project,
+)
+from automation.model_data import ModelData
+from automation.spec import ModelSpec, Runtime
+from automation.training import TrainedModel
+from automation.version_drift import LOCKS, locked_versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """A model as it came, ready for the gate.
+
+    Args:
+        script: the inference script that goes into the artifact.
+        source: where the estimator was read, and the digest of what was read there; None for one
+            that was trained here.
+        notes: what a person should know of it.
+    """
+
+    trained: TrainedModel
+    script: InferenceScript | None = None
+    source: Mapping[str, str] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def trained_here(spec: ModelSpec, root: Path, estimator: str | None) -> Origin:
+    """Run the training script.
+
+    Raises:
+        TrainingError: there is none, or it fails.
+        ScriptError: the inference script cannot be served.
+    """
+    trained = training.train(spec, root, estimator)
+    return Origin(trained=trained, script=_script_of_project(spec, root))
+
+
+def from_data(
+    data: ModelData, spec: ModelSpec, root: Path, *, rows: Path | None, allow_pickle: bool
+) -> Origin:
+    """Read the estimator in a source's data and give it rows.
+
+    Args:
+        rows: a CSV file; left out, the spec's own, else those of the training script.
+
+    Raises:
+        SourceError: there are no rows, or they do not fit.
+        EstimatorFileError: there is no estimator, or it does not fit the training script's rows.
+        VersionDriftError: it was fitted by another scikit-learn.
+        ScriptError: the inference script cannot be served.
+    """
+    table = spec.rows if rows is None else rows
+    if table is None and spec.script is None:
+        raise SourceError(
+            f"{data.name} comes without rows, and without rows nothing can be proven; give a CSV "
+            "file with the feature names as header: `rows:` in "
+            f"models/{spec.model}.yaml, or --rows"
+        )
+    path, estimator = estimator_from_files(data.files, data.name, allow_pickle=allow_pickle)
+    if table is not None:
+        place = table if table.is_absolute() else root / table
+        trained = sample_rows.trained_from_rows(estimator, data.label, place, spec.class_names)
+    else:
+        trained = sample_rows.with_estimator(training.train(spec, root), estimator, data.label)
+    script, notes = _script_of(data, spec, root)
+    digest = hashlib.sha256(data.files[path]).hexdigest()
+    return Origin(
+        trained=trained,
+        script=script,
+        source={"name": data.label, "file": path, "sha256": digest},
+        notes=data.notes + notes,
+    )
+
+
+def import_warnings(
+    script: InferenceScript | None, root: Path, runtime: Runtime
+) -> tuple[str, ...]:
+    """Name what a script imports that the image of its runtime does not hold."""
+    if script is None:
+        return ()
+    held = locked_versions(root, runtime)
+    known = importlib.metadata.packages_distributions()
+    missing = [
+        name
+        for name in script.imports
+        if not any(distribution.lower() in held for distribution in known.get(name, []))
+    ]
+    if not missing:
+        return ()
+    return (
+        f"{SCRIPT_PATH} imports {', '.join(missing)}, which {LOCKS[runtime]} does not hold; it "
+        "serves only in an image of yours that does (setting imageUri)",
+    )
+
+
+def _script_of_project(spec: ModelSpec, root: Path) -> InferenceScript | None:
+    if spec.inference_script is None:
+        return None
+    return script_from_project(root, spec.inference_script)
+
+
+def _script_of(
+    data: ModelData, spec: ModelSpec, root: Path
+) -> tuple[InferenceScript | None, tuple[str, ...]]:
+    """Choose the script: the spec's own, else one that lies in the archive."""
+    code = {path: content for path, content in data.files.items()
+            if path.startswith(f"{CODE_FOLDER}/")}  # fmt: skip
+    own = _script_of_project(spec, root)
+    if own is not None:
+        note = f"{CODE_FOLDER}/ of {data.name} is left out: {spec.inference_script} serves instead"
+        return own, (note,) if code else ()
+    if SCRIPT_PATH in code:
+        note = f"{SCRIPT_PATH} of {data.name} serves with the model; it was checked, not run"
+        return script_from_files(code, data.name), (note,)
+    if code:
+        return None, (f"{CODE_FOLDER}/ of {data.name} holds no inference.py and is left out",)
+    return None, ()

@@ -1,0 +1,242 @@
+"""Rows for an estimator that comes without any: a CSV file, or the training script's own.
+
+An estimator alone proves nothing: equality, golden rows and accuracy need rows as clients will
+send them. The file's header names the features; a last column `label`, which may be left out,
+holds the truth.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from automation.errors import EstimatorFileError, SourceError, TrainingError
+from automation.training import TrainedModel, misfits, trained_from_returned
+
+LABEL = "label"
+LARGEST_FILE_BYTES = 64 << 20
+LONGEST_LIST = 5
+
+
+def with_estimator(trained: TrainedModel, estimator: Any, name: str) -> TrainedModel:
+    """Put an estimator from elsewhere in the place of the one just trained.
+
+    Args:
+        trained: gives the names and the rows that the estimator has to answer.
+
+    Raises:
+        EstimatorFileError: it takes other features, or knows another number of classes.
+    """
+    names = _named_features(estimator)
+    if names is not None and names != trained.feature_names:
+        raise EstimatorFileError(
+            f"the estimator of {name} takes the features {', '.join(names)}; the training script's "
+            f"rows have {', '.join(trained.feature_names)}"
+        )
+    count = _feature_count(estimator)
+    if count is not None and count != len(trained.feature_names):
+        raise EstimatorFileError(
+            f"the estimator of {name} takes {count} features; the training script's rows have "
+            f"{len(trained.feature_names)}"
+        )
+    replaced = replace(
+        trained,
+        estimator=estimator,
+        name=name,
+        column_types=_column_types(trained, is_named=names is not None),
+    )
+    problems = misfits(replaced)
+    if problems:
+        raise EstimatorFileError(
+            f"the estimator of {name} does not fit what the training script returned: "
+            f"{'; '.join(problems)}"
+        )
+    return replaced
+
+
+def trained_from_rows(
+    estimator: Any, name: str, path: Path, class_names: Sequence[str] = ()
+) -> TrainedModel:
+    """Join an estimator with the rows of a CSV file.
+
+    Args:
+        path: the file; its header names the features, its last column may be `label`.
+        class_names: names by class index; left out, the estimator's own classes.
+
+    Raises:
+        SourceError: the file cannot be read, or its columns or labels are not the estimator's.
+    """
+    header = _header(path)
+    features = _features(estimator, header, path)
+    frame = _frame(path, header, features)
+    has_labels = LABEL in header and LABEL not in features
+    table = frame[list(features)]
+    rows = table if _named_features(estimator) is not None else _array(table)
+    names = _class_names(estimator, class_names, path)
+    labels = _labels(estimator, frame[LABEL].tolist(), names, path) if has_labels else None
+    if labels is None:
+        labels = _predicted(estimator, rows, path)
+    returned = {
+        "estimator": estimator,
+        "feature_names": features,
+        "class_names": names,
+        "training_rows": rows,
+        "training_labels": labels,
+        "live_rows": rows,
+        "live_labels": labels,
+    }
+    try:
+        trained = trained_from_returned(returned, name, path)
+    except TrainingError as err:
+        raise SourceError(f"the rows in {path} do not fit the estimator of {name}: {err}") from err
+    return replace(trained, has_labels=has_labels)
+
+
+def _named_features(estimator: Any) -> tuple[str, ...] | None:
+    """Return the features an estimator was fitted with by name; None where it knows none."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else tuple(map(str, names))
+
+
+def _feature_count(estimator: Any) -> int | None:
+    """Return how many features an estimator takes; None where it does not say."""
+    count = getattr(estimator, "n_features_in_", None)
+    return None if count is None else int(count)
+
+
+def _column_types(trained: TrainedModel, *, is_named: bool) -> Mapping[str, Any] | None:
+    """Say whether rows are given to the estimator as a DataFrame, and of which types."""
+    if not is_named or trained.column_types is not None:
+        return trained.column_types if is_named else None
+    import pandas
+
+    frame = pandas.DataFrame(trained.training_rows, columns=list(trained.feature_names))
+    return dict(frame.infer_objects().dtypes.items())
+
+
+def _header(path: Path) -> list[str]:
+    if not path.is_file():
+        raise SourceError(f"rows {path} do not exist; give a CSV file with a header")
+    if path.stat().st_size > LARGEST_FILE_BYTES:
+        raise SourceError(f"rows {path} have more than {LARGEST_FILE_BYTES} bytes; give a sample")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file), [])
+    except (UnicodeDecodeError, csv.Error) as err:
+        raise SourceError(f"rows {path} are not CSV in UTF-8: {err}") from err
+    if not header or len(set(header)) != len(header) or "" in header:
+        raise SourceError(
+            f"rows {path} begin with {','.join(header)!r}; the first line has to name every "
+            "feature, each once"
+        )
+    return header
+
+
+def _features(estimator: Any, header: list[str], path: Path) -> tuple[str, ...]:
+    """Say which columns are the estimator's features, in its order."""
+    names = _named_features(estimator)
+    if names is None:
+        count = _feature_count(estimator)
+        if count is None:
+            count = len(header) - (header[-1] == LABEL)
+        if len(header) == count or (len(header) == count + 1 and header[-1] == LABEL):
+            return tuple(header[:count])
+        raise SourceError(
+            f"rows {path} have {len(header)} columns; the estimator takes {count} features, and a "
+            f"last column {LABEL!r} may hold the truth"
+        )
+    missing = [name for name in names if name not in header]
+    unknown = [name for name in header if name not in names and name != LABEL]
+    if missing or unknown:
+        told = []
+        if missing:
+            told.append(f"leave out the features {_some(missing)}")
+        if unknown:
+            told.append(f"have the columns {_some(unknown)}, which the estimator does not know")
+        raise SourceError(f"rows {path} {' and '.join(told)}; it takes {', '.join(names)}")
+    return names
+
+
+def _frame(path: Path, header: list[str], features: Sequence[str]) -> Any:
+    import pandas
+
+    text = {name: str for name in header if name not in features}
+    try:
+        # Only an empty cell is missing, as for the server: NA may be a country.
+        frame = pandas.read_csv(
+            path, encoding="utf-8-sig", dtype=text, keep_default_na=False, na_values=[""],
+            low_memory=False, index_col=False,
+        )  # fmt: skip
+    except (ValueError, UnicodeDecodeError) as err:  # pandas's parser errors are ValueErrors
+        raise SourceError(f"rows {path} are not CSV: {err}") from err
+    if frame.empty:
+        raise SourceError(f"rows {path} hold no row; without rows nothing can be proven")
+    return frame
+
+
+def _array(table: Any) -> Any:
+    """Give rows to an estimator that was fitted on an array: of floats where all are numbers."""
+    import pandas
+
+    kinds = table.dtypes
+    if all(pandas.api.types.is_numeric_dtype(kind) and kind != bool for kind in kinds):  # noqa: E721
+        return table.to_numpy(dtype="float64")
+    return table.to_numpy(dtype=object)
+
+
+def _class_names(estimator: Any, given: Sequence[str], path: Path) -> list[Any]:
+    """Name the classes; for several outputs a list of names each."""
+    classes = getattr(estimator, "classes_", None)
+    if classes is None:
+        return []
+    if isinstance(classes, list):
+        return [[str(entry) for entry in of.tolist()] for of in classes]
+    if given and len(given) != len(classes):
+        raise SourceError(
+            f"classNames are {', '.join(given)}; the estimator that {path} is for has "
+            f"{len(classes)} classes: {_some([str(entry) for entry in classes.tolist()])}"
+        )
+    return list(given) if given else [str(entry) for entry in classes.tolist()]
+
+
+def _labels(estimator: Any, texts: list[Any], names: Sequence[str], path: Path) -> list[Any]:
+    """Turn the label column into what the estimator was fitted on: classes, or values."""
+    classes = getattr(estimator, "classes_", None)
+    if isinstance(classes, list):
+        raise SourceError(
+            f"rows {path} have a column {LABEL!r}; an estimator with several outputs takes its "
+            "labels from a training script: leave the column out"
+        )
+    known: dict[str, Any] = {}
+    if classes is not None:
+        known = dict(zip(names, classes.tolist(), strict=True))
+        known |= {str(entry): entry for entry in classes.tolist()}
+    labels = []
+    for line, text in enumerate(texts, start=2):
+        try:
+            labels.append(known[text] if classes is not None else float(text))
+        except (KeyError, ValueError, TypeError) as err:
+            allowed = _some(list(known)) if known else "numbers"
+            raise SourceError(
+                f"rows {path} line {line} has the label {text!r}; allowed are {allowed}"
+            ) from err
+    return labels
+
+
+def _predicted(estimator: Any, rows: Any, path: Path) -> Any:
+    """Let the estimator itself say which class a row is of: golden rows need one of each."""
+    try:
+        return estimator.predict(rows)
+    except Exception as err:
+        raise SourceError(
+            f"the estimator fails on the rows in {path}: {type(err).__name__}: {err}; give rows as "
+            "clients will send them"
+        ) from err
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - LONGEST_LIST
+    return ", ".join(names[:LONGEST_LIST]) + (f" and {more} more" if more > 0 else "")
