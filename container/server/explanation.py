@@ -77,9 +77,21 @@ def explainable(content: bytes | None) -> Explainable:
     return compiled_forest(content) or FlatForest(content)
 
 
-def explain(forest: Explainable, matrix: npt.NDArray[Any]) -> Explanations:
-    """Explain rows of numbers, shape (rows, features)."""
+def explain(forest: Explainable, matrix: npt.NDArray[Any], *, max_rows: int = 100) -> Explanations:
+    """Explain rows of numbers, shape (rows, features).
+
+    Args:
+        max_rows: most that are explained; `max_explained_rows` of the settings
+
+    Raises:
+        NotExplainableError: there are more rows
+    """
     rows, features = matrix.shape
+    if rows > max_rows:
+        raise NotExplainableError(
+            f"{rows} instances are to be explained; at most {max_rows} are in one request: send "
+            "fewer, or set GREENLIGHT_MAX_EXPLAINED_ROWS"
+        )
     values = np.frombuffer(forest.explain(packed_rows(matrix)))
     values = values.reshape(rows, features + 1, forest.output_count)
     base = values[0, -1] if rows else np.zeros(forest.output_count)

@@ -36,6 +36,8 @@ class Settings:
         model_directory: folder with model.onnx, manifest.json and golden.json
         max_body_bytes: largest request body; SageMaker itself passes no more than the default
         max_rows: most instances in one request
+        max_explained_rows: most instances in one request that asks for explanations, which cost a
+            thousand times what predictions do
         inline_rows: up to so many instances are predicted on the event loop; more go to a thread,
             so that /ping answers meanwhile
         body_timeout_seconds: how long a client may take to send its body
@@ -55,6 +57,7 @@ class Settings:
     model_directory: Path = Path("/opt/ml/model")
     max_body_bytes: int = 6 * 1024 * 1024
     max_rows: int = 10_000
+    max_explained_rows: int = 100
     inline_rows: int = 64
     body_timeout_seconds: int = 30
     drain_seconds: int = 25
@@ -87,6 +90,9 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
             "GREENLIGHT_MAX_BODY_BYTES", defaults.max_body_bytes, 1024, LARGEST_BODY_BYTES
         ),
         max_rows=given.number("GREENLIGHT_MAX_ROWS", defaults.max_rows, 1, LARGEST_ROW_COUNT),
+        max_explained_rows=given.number(
+            "GREENLIGHT_MAX_EXPLAINED_ROWS", defaults.max_explained_rows, 1, LARGEST_ROW_COUNT
+        ),
         inline_rows=given.number("GREENLIGHT_INLINE_ROWS", defaults.inline_rows, 0, 1_000_000),
         body_timeout_seconds=given.number(
             "GREENLIGHT_BODY_TIMEOUT_SECONDS", defaults.body_timeout_seconds, 1, 3600
@@ -115,6 +121,7 @@ def _defaults(given: _Environment) -> Settings:
     return Settings(
         max_body_bytes=megabytes * MEGABYTE if megabytes else LARGEST_BODY_BYTES,
         max_rows=LARGEST_ROW_COUNT,
+        max_explained_rows=LARGEST_ROW_COUNT,
     )
 
 

@@ -13,6 +13,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define MAX_NUMBERS ((size_t)1 << 26) /* half a gibibyte; only absurd forests need more */
+
 typedef struct {
     const Forest *forest;
     const float *row;
@@ -123,7 +125,8 @@ int forest_explain(const Forest *forest, const float *rows, size_t count, double
 {
     size_t features = forest->features, outputs = forest->outputs, points = forest->points;
     size_t levels = forest->depth + 1, size = (features + 1) * outputs;
-    double *memory = calloc(2 * features + levels * points * (2 + outputs), sizeof(double));
+    size_t numbers = 2 * features + levels * points * (2 + outputs);
+    double *memory = numbers > MAX_NUMBERS ? NULL : calloc(numbers, sizeof(double));
     if (!memory) return -1;
     Explanation self = {.forest = forest, .ones = memory, .zeros = memory + features};
     self.paths = memory + 2 * features;
