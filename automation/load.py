@@ -156,16 +156,17 @@ def questions_for(spec: ModelSpec, root: Path, estimators: Sequence[str]) -> lis
     Raises:
         GreenlightError: an estimator can't be trained, or gives no probabilities.
     """
-    from automation import conversion, training
+    from automation import training
+    from automation.answers import sklearn_answers
 
     trained = {name: training.train(spec, root, name) for name in estimators}
     rows = next(iter(trained.values())).live_rows
     expected: list[dict[str, Sequence[float]]] = [{} for _ in rows]
     for name, model in trained.items():
-        answers = conversion.sklearn_answers(model, rows)
-        if answers.probabilities is None:
+        answers = sklearn_answers(model, rows)
+        if len(answers.probabilities) != 1:
             raise GreenlightError(f"{name} gives no probabilities; its answers can't be told apart")
-        probabilities = iter(answers.probabilities.tolist())
+        probabilities = iter(answers.probabilities[0].tolist())
         for index, answered in enumerate(answers.is_answered):
             if answered:
                 expected[index][name] = next(probabilities)

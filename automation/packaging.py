@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from automation import artifact as artifacts
 from automation import conversion, own_artifact, sklearn_form
+from automation.answers import Answers, score, sklearn_answers
 from automation.artifact import Artifact
-from automation.conversion import Answers, Graph
-from automation.errors import EqualityError, SourceError
+from automation.conversion import Graph
+from automation.description import graph_description, model_description
+from automation.errors import SourceError
+from automation.golden import golden_for
 from automation.inference_script import SCRIPT_PATH
 from automation.model_data import ModelData, read_source
 from automation.origin import Origin, from_data, import_warnings, trained_here
@@ -31,8 +32,6 @@ from automation.training import TrainedModel
 from automation.version_drift import check_image
 
 SCHEMA_VERSION = 2
-GOLDEN_ROWS_PER_CLASS = 4
-GOLDEN_ROWS_OF_REGRESSOR = 12
 LONGEST_REFUSAL = 80
 VERSIONED = {
     Runtime.ONNX: ("scikit-learn", "skl2onnx", "onnx", "onnxruntime"),
@@ -126,7 +125,7 @@ def package_origin(
         EqualityError: that form answers differently.
     """
     trained = origin.trained
-    live = conversion.sklearn_answers(trained, trained.live_rows)
+    live = sklearn_answers(trained, trained.live_rows)
     accuracy = score(trained, live) if trained.has_labels else None
     notes = origin.notes + import_warnings(origin.script, root, runtime)
     files = {artifacts.GOLDEN_NAME: artifacts.json_bytes(golden_for(trained))}
@@ -134,7 +133,7 @@ def package_origin(
     if runtime is Runtime.ONNX:
         graph = conversion.convert(trained)
         files[artifacts.GRAPH_NAME] = graph.content
-        form, checked_rows = onnx_form(trained, graph), graph.checked_rows
+        form, checked_rows = onnx_form(graph), graph.checked_rows
     else:
         written = sklearn_form.sklearn_file(trained.estimator, allow_pickle=allow_pickle)
         checked_rows = sklearn_form.prove_equal(trained, written)
@@ -170,21 +169,11 @@ def _kept(data: ModelData, model: str, root: Path, *, allow_pickle: bool) -> Pac
     )
 
 
-def onnx_form(trained: TrainedModel, graph: Graph) -> dict[str, Any]:
+def onnx_form(graph: Graph) -> dict[str, Any]:
     """Say in the manifest what runs: an ONNX graph."""
     return {
         "runtime": Runtime.ONNX.value,
-        "onnx": {
-            "inputs": [
-                {
-                    "name": conversion.INPUT_NAME,
-                    "type": graph.float_type,
-                    "features": list(trained.feature_names),
-                }
-            ],
-            "label_output": graph.label_output,
-            "probability_output": graph.probability_output,
-        },
+        "onnx": graph_description(graph),
     }
 
 
@@ -209,13 +198,7 @@ def manifest_for(
         "model": model,
         "estimator": trained.name,
         "estimator_class": _class_name(trained.estimator),
-        "task": "classification" if trained.class_names else "regression",
-        "features": [
-            {"name": name, "type": "number", "allows_missing": False, "categories": None}
-            for name in trained.feature_names
-        ],
-        "classes": list(trained.class_names) if trained.class_names else None,
-        "outputs": None,
+        **model_description(trained),
         "script": None if origin.script is None else SCRIPT_PATH,
         "files": {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)},
         "versions": {"python": python}
@@ -224,50 +207,6 @@ def manifest_for(
         "source": origin.source,
         **form,
     }
-
-
-def golden_for(trained: TrainedModel) -> dict[str, Any]:
-    """Choose a few training rows of every class, with the answers scikit-learn gives to them.
-
-    Raises:
-        EqualityError: scikit-learn answers none of them.
-    """
-    rows = trained.training_rows[_golden_indexes(trained)]
-    answers = conversion.sklearn_answers(trained, rows)
-    if not answers.is_answered.any():
-        raise EqualityError(
-            f"scikit-learn answers none of the {len(rows)} golden rows ({answers.refusal}); "
-            "the estimator is not fitted on the rows the training script returns"
-        )
-    probabilities = answers.probabilities
-    return {
-        "instances": rows[answers.is_answered].tolist(),
-        "labels": answers.labels.tolist(),
-        "probabilities": None if probabilities is None else probabilities.tolist(),
-    }
-
-
-def score(trained: TrainedModel, answers: Answers) -> float:
-    """Accuracy, or for a regressor R2, over the live rows that scikit-learn answers; else 0."""
-    truth = trained.live_labels[answers.is_answered]
-    if not len(truth):
-        return 0.0
-    if trained.class_names:
-        names = trained.estimator.classes_
-        return float(np.mean(names[answers.labels] == truth))
-    spread = float(((truth - truth.mean()) ** 2).sum())
-    missed = float(((truth - answers.labels) ** 2).sum())
-    return 1.0 - missed / spread if spread else 0.0
-
-
-def _golden_indexes(trained: TrainedModel) -> list[int]:
-    if not trained.class_names:
-        return list(range(min(GOLDEN_ROWS_OF_REGRESSOR, len(trained.training_rows))))
-    chosen: list[int] = []
-    for label in trained.estimator.classes_.tolist():
-        of_class = np.flatnonzero(trained.training_labels == label)
-        chosen.extend(int(index) for index in of_class[:GOLDEN_ROWS_PER_CLASS])
-    return sorted(chosen)
 
 
 def _class_name(estimator: Any) -> str:

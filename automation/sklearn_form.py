@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from automation import conversion
+from automation.answers import sklearn_answers
 from automation.errors import ConversionError, EqualityError
 from automation.estimator_file import SCHEMA_NAME, load_skops, untrusted_types
 from automation.spec import Runtime
@@ -106,8 +106,8 @@ def prove_equal(trained: TrainedModel, written: SklearnFile) -> int:
         EqualityError: it does not, or scikit-learn answers none of the rows.
     """
     rows = np.concatenate([trained.training_rows, trained.live_rows])
-    expected = conversion.sklearn_answers(trained, rows)
-    given = conversion.sklearn_answers(replace(trained, estimator=written.estimator), rows)
+    expected = sklearn_answers(trained, rows)
+    given = sklearn_answers(replace(trained, estimator=written.estimator), rows)
     if not expected.is_answered.any():
         raise EqualityError(
             f"scikit-learn answers none of {len(rows)} rows ({expected.refusal}); nothing can be "
