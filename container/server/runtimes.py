@@ -7,7 +7,6 @@ answers the golden rows before it is given out.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from .artifact_files import GOLDEN_FILE, MANIFEST_FILE, MODEL_FILE, json_object, read_json_object
 from .errors import ArtifactError, InvalidInstanceError
 from .features import Schema, inputs_from_rows, schema_from_manifest
+from .forest import FOREST_FILE, forest_runtime, kernel
 from .instances import check_instances
 from .manifest import (
     Golden,
@@ -25,9 +25,6 @@ from .manifest import (
 )
 from .model import Inputs, Runtime, file_of_artifact, prove_golden
 from .settings import RuntimeChoice, Settings
-
-FOREST_FILE = "forest.bin"
-KERNEL = "greenlight_kernel"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +51,13 @@ class Candidate:
     Args:
         name: its word in logs and metrics
         reason: why it may answer, and why better ones may not
+        batches: whether one call for several requests costs less than one for each
         open: loads it
     """
 
     name: str
     reason: str
+    batches: bool
     open: Callable[[], Runtime]
 
 
@@ -91,21 +90,27 @@ def candidates(artifact: Artifact, choice: RuntimeChoice) -> list[Candidate]:
         raise ArtifactError(
             f"manifest runtime is {artifact.manifest.runtime.value!r}; this server runs 'onnx'"
         )
-    why_not = why_not_the_kernel(artifact, choice)
+    forest, why_not = _forest(artifact, choice)
+    onnx = Candidate(name="onnx", reason=why_not, batches=True, open=lambda: _open_onnx(artifact))
+    if forest is None:
+        return [onnx]
+    reason = f"the artifact has {FOREST_FILE} and the kernel is built here"
     return [
-        Candidate(name="onnx", reason=why_not, open=lambda: _open_onnx(artifact)),
+        Candidate(name="forest", reason=reason, batches=False, open=lambda: forest),
+        onnx,
     ]
 
 
-def why_not_the_kernel(artifact: Artifact, choice: RuntimeChoice) -> str:
-    """Say why the forest kernel does not answer for an artifact; empty where it can."""
+def _forest(artifact: Artifact, choice: RuntimeChoice) -> tuple[Runtime | None, str]:
+    """Give the forest kernel's runtime, or say why it cannot answer."""
     if FOREST_FILE not in artifact.files:
-        return f"the artifact has no {FOREST_FILE}"
+        return None, f"the artifact has no {FOREST_FILE}"
     if choice is RuntimeChoice.ONNX:
-        return "GREENLIGHT_RUNTIME is onnx"
-    if importlib.util.find_spec(KERNEL) is None:
-        return f"{KERNEL} is not built here"
-    return ""
+        return None, "GREENLIGHT_RUNTIME is onnx"
+    if kernel() is None:
+        return None, "the kernel is not built here"
+    runtime = forest_runtime(artifact.manifest, artifact.files[FOREST_FILE])
+    return runtime, f"{FOREST_FILE} is only there to explain"
 
 
 def open_proven(candidate: Candidate, artifact: Artifact) -> Runtime:

@@ -13,6 +13,7 @@ import socket
 from time import perf_counter
 
 from .application import Application
+from .direct import DirectLoop
 from .errors import ArtifactError, SettingsError
 from .http_server import http_server
 from .logs import log
@@ -30,7 +31,8 @@ def serve(settings: Settings) -> None:
     """
     check_port_is_free(settings.bind_address, settings.port)
     application = of_many_models(settings) if settings.is_multi_model else of_one_model(settings)
-    asyncio.run(_serve(settings, application))
+    with asyncio.Runner(loop_factory=DirectLoop) as runner:
+        runner.run(_serve(settings, application))
     log(logging.INFO, "stopped")
 
 
@@ -89,7 +91,12 @@ def check_port_is_free(address: str, port: int) -> None:
 
 
 async def _serve(settings: Settings, application: Application) -> None:
-    server = http_server(application, address=settings.bind_address, port=settings.port)
+    server = http_server(
+        application,
+        address=settings.bind_address,
+        port=settings.port,
+        taker=application.direct,
+    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

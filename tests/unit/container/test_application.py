@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from server.application import Application, status_of
+from server.application import Application
 from server.errors import ArtifactError, MalformedBodyError, PredictionError, ServerError
 from server.model import Inputs, Prediction
 from server.predictor import ModelPredictor, load_predictor
+from server.replies import status_of
 from server.rsgi import CLIENT_GONE
 from server.settings import Settings
 from tests.support.onnx_models import an_iris_classifier
@@ -102,7 +103,7 @@ def test_a_request_id_is_kept_or_made(model: ModelPredictor) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "message"),
     [
-        ("GET", "/", 404, "there is no '/'; the paths are /ping, /invocations"),
+        ("GET", "/", 404, "there is no '/'; the paths are /ping, /invocations, /metrics"),
         ("GET", "/invocations", 405, "/invocations takes POST, not 'GET'"),
         ("POST", "/ping", 405, "/ping takes GET, not 'POST'"),
     ],
@@ -215,9 +216,9 @@ def test_an_unforeseen_failure_is_a_500_without_a_traceback(model: ModelPredicto
 
 
 def test_every_error_has_the_nearest_status_of_its_ancestry() -> None:
-    assert status_of(MalformedBodyError("")) == 400
-    assert status_of(PredictionError("")) == 500
-    assert status_of(ServerError("")) == 500
+    assert status_of(MalformedBodyError) == 400
+    assert status_of(PredictionError) == 500
+    assert status_of(ServerError) == 500
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

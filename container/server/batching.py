@@ -1,0 +1,155 @@
+"""Micro-batching: one call of the model for all requests that already wait for one.
+
+Nothing ever waits for company. The first request is predicted at once; those that come meanwhile
+are predicted together afterwards. A batch that fails is predicted again request by request, so that
+a bad one fails alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import PredictionError
+from .model import Inputs, Prediction, Runtime
+
+
+class Waiting(NamedTuple):
+    """Rows of one request, and who waits for their prediction."""
+
+    inputs: Inputs
+    rows: int
+    future: asyncio.Future[Prediction]
+
+
+class Batcher:
+    """Predicts for requests on one event loop, several at a time where several wait.
+
+    Args:
+        runtime: the model
+        inline_rows: a batch of more rows is predicted in a thread, so that the loop goes on
+        max_rows: most rows of a batch; a request of more is predicted alone
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        inline_rows: int,
+        max_rows: int,
+    ) -> None:
+        self._runtime = runtime
+        self._inline_rows = inline_rows
+        self._max_rows = max_rows
+        self.observe: Callable[[int], None] | None = None
+        """Is told of each call of the model, and how many requests it was made for."""
+        self._waiting: deque[Waiting] = deque()
+        self._is_running = False
+        # One thread: the work is one core's, only the event loop is to be kept free.
+        self._executor = ThreadPoolExecutor(max_workers=1)
+
+    async def predict(self, inputs: Inputs, rows: int) -> Prediction:
+        """Predict some rows.
+
+        Raises:
+            PredictionError: the model failed on them
+        """
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(inputs, rows, loop.create_future())
+        self._waiting.append(waiting)
+        if not self._is_running:
+            self._is_running = True
+            # What is ready by now is run before, and joins the batch.
+            loop.call_soon(self._run, loop)
+        return await waiting.future
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch = next_batch(self._waiting, self._max_rows)
+        if self.observe is not None:
+            self.observe(len(batch))
+        if sum(each.rows for each in batch) <= self._inline_rows:
+            self._give(loop, batch, predict_together(self._runtime, batch))
+            return
+        run = loop.run_in_executor(self._executor, predict_together, self._runtime, batch)
+        run.add_done_callback(lambda done: self._give(loop, batch, done.result()))
+
+    def _give(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: Sequence[Waiting],
+        results: Sequence[Prediction | Exception],
+    ) -> None:
+        for waiting, result in zip(batch, results, strict=True):
+            if waiting.future.done():
+                continue  # its request was given up meanwhile
+            if isinstance(result, Exception):
+                waiting.future.set_exception(result)
+            else:
+                waiting.future.set_result(result)
+        self._is_running = bool(self._waiting)
+        if self._waiting:
+            loop.call_soon(self._run, loop)
+
+
+def next_batch(waiting: deque[Waiting], max_rows: int) -> list[Waiting]:
+    """Take the oldest requests that fit one batch; always at least one."""
+    batch = [waiting.popleft()]
+    rows = batch[0].rows
+    kinds = kinds_of(batch[0].inputs)
+    while waiting and rows + waiting[0].rows <= max_rows and kinds_of(waiting[0].inputs) == kinds:
+        batch.append(waiting.popleft())
+        rows += batch[-1].rows
+    return batch
+
+
+def kinds_of(inputs: Inputs) -> list[Any]:
+    """Tell which inputs can be joined: those whose columns have the same types."""
+    return [(name, array.dtype) for name, array in inputs.items()]
+
+
+def predict_together(runtime: Runtime, batch: Sequence[Waiting]) -> list[Prediction | Exception]:
+    """Predict a batch by one call; where that fails, each request by its own."""
+    if len(batch) > 1:
+        joined = {
+            name: np.concatenate([each.inputs[name] for each in batch]) for name in batch[0].inputs
+        }
+        try:
+            return list(parts_of(runtime.predict(joined), [each.rows for each in batch]))
+        except PredictionError:
+            pass  # told to the one whose rows it is, below
+    return [_predicted(runtime, each.inputs) for each in batch]
+
+
+def _predicted(runtime: Runtime, inputs: Inputs) -> Prediction | Exception:
+    try:
+        return runtime.predict(inputs)
+    except Exception as error:  # noqa: BLE001 - handed to the request, which raises it
+        return error
+
+
+def parts_of(prediction: Prediction, rows: Sequence[int]) -> list[Prediction]:
+    """Cut a prediction for several requests into theirs."""
+    parts = []
+    start = 0
+    for count in rows:
+        end = start + count
+        parts.append(
+            Prediction(
+                labels=prediction.labels[start:end],
+                class_indexes=prediction.class_indexes[start:end],
+                probabilities=_rows_of(prediction.probabilities, start, end),
+            )
+        )
+        start = end
+    return parts
+
+
+def _rows_of(probabilities: Any, start: int, end: int) -> Any:
+    if isinstance(probabilities, tuple):  # one for each of several outputs
+        return tuple(_rows_of(part, start, end) for part in probabilities)
+    return None if probabilities is None else probabilities[start:end]

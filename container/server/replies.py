@@ -1,0 +1,207 @@
+"""The way out of the server: answers and refusals, with their headers, log lines and counters.
+
+Every answer leaves through here, so this is the one place where errors become HTTP statuses.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from collections.abc import Iterator
+from time import perf_counter_ns
+
+from .codecs import json_body
+from .content_type import JSON
+from .errors import (
+    BodyTimeoutError,
+    BodyTooLargeError,
+    MethodNotAllowedError,
+    ModelAlreadyLoadedError,
+    ModelMemoryError,
+    ModelNotLoadedError,
+    ModelUnavailableError,
+    NotAcceptableError,
+    PredictionError,
+    RequestError,
+    RouteNotFoundError,
+    ServerError,
+    UnsupportedContentTypeError,
+    error_document,
+)
+from .logs import LOGGER, log
+from .metrics import INVOCATIONS, OK, OTHER, PING, Counters, Outcome
+from .predictor import Answer
+from .rsgi import Exchange, Headers
+
+STATUSES: dict[type[ServerError], int] = {
+    RequestError: 400,
+    RouteNotFoundError: 404,
+    ModelNotLoadedError: 404,
+    MethodNotAllowedError: 405,
+    NotAcceptableError: 406,
+    BodyTimeoutError: 408,
+    ModelAlreadyLoadedError: 409,
+    BodyTooLargeError: 413,
+    UnsupportedContentTypeError: 415,
+    PredictionError: 500,
+    ModelUnavailableError: 503,
+    ModelMemoryError: 507,
+}
+"""The nearest class in an error's ancestry decides; everything else is a 500."""
+
+HIDDEN_MESSAGES: dict[type[ServerError], str] = {
+    PredictionError: "the model failed on this input; the log has the cause under this request id",
+}
+
+LONGEST_REQUEST_ID = 128
+ATTRIBUTES_HEADER = "x-amzn-sagemaker-custom-attributes"
+LONGEST_ATTRIBUTES = 1024
+"""Source: SageMaker API reference, InvokeEndpoint, CustomAttributes"""
+
+ROUTES_BY_PATH = {"/invocations": INVOCATIONS, "/ping": PING}
+
+
+class Call:
+    """A request on its way through the server.
+
+    Args:
+        request_id: the client's own, or one of ours; in the answer and in the log
+        prefix: what ids of ours begin with
+        number: what they end with
+        attributes: what the caller of the endpoint sent along, given back as it came
+        started_ns: when its head had been read
+    """
+
+    __slots__ = ("attributes", "exchange", "headers", "path", "request_id", "started_ns")
+
+    def __init__(
+        self, path: str, headers: Headers, exchange: Exchange, prefix: str, number: int
+    ) -> None:
+        self.started_ns = perf_counter_ns()
+        self.path = path
+        self.headers = headers
+        self.exchange = exchange
+        self.attributes = headers.get(ATTRIBUTES_HEADER)
+        given = headers.get("x-request-id")
+        self.request_id = (
+            given if given is not None and is_request_id(given) else f"{prefix}-{number}"
+        )
+
+
+class Replies:
+    """Answers the calls of one thread.
+
+    Args:
+        counters: that thread's
+    """
+
+    def __init__(self, counters: Counters) -> None:
+        self.counters = counters
+        self.prefix = os.urandom(8).hex()
+        self.invocations = itertools.count(1)
+        self._other_prefix = os.urandom(8).hex()
+        self._others = itertools.count(1)
+        self._logs_answers = LOGGER.isEnabledFor(logging.DEBUG)
+
+    def begin(self, path: str, headers: Headers, exchange: Exchange) -> Call:
+        """Take a request in."""
+        if path == "/invocations":
+            number = next(self.invocations)
+            self.counters.began(number)
+            return Call(path, headers, exchange, self.prefix, number)
+        return Call(path, headers, exchange, self._other_prefix, next(self._others))
+
+    def answer(self, call: Call, answer: Answer) -> None:
+        """Give an answer, as a 200."""
+        headers = [("content-type", answer.media_type), ("x-request-id", call.request_id)]
+        if answer.headers:
+            headers.extend(answer.headers)
+        if call.attributes is not None:
+            headers.extend(_attributes(call.attributes, headers))
+        call.exchange.response_bytes(200, headers, answer.body)
+        elapsed_ns = perf_counter_ns() - call.started_ns
+        if call.path == "/invocations":
+            self.counters.answered(elapsed_ns, answer.rows)
+        else:
+            self._count(call, 200, OK)
+        if self._logs_answers:
+            log(
+                logging.DEBUG,
+                "answered",
+                request_id=call.request_id,
+                path=call.path,
+                status=200,
+                rows=answer.rows,
+                custom_attributes=call.attributes,
+                elapsed_us=elapsed_ns // 1000,
+            )
+
+    def answer_empty(self, call: Call) -> None:
+        """Answer a 200 without a body."""
+        call.exchange.response_empty(200, [("x-request-id", call.request_id)])
+        self._count(call, 200, OK)
+
+    def refuse(self, call: Call, error: Exception) -> None:
+        """Answer with an error; one that is not ours is a 500 with its traceback in the log."""
+        if not isinstance(error, ServerError):
+            log(logging.ERROR, "unexpected_error", error=error, request_id=call.request_id)
+            error = ServerError()
+        status = status_of(type(error))
+        message = HIDDEN_MESSAGES.get(type(error), str(error))
+        if type(error) is ServerError:
+            message = "the server failed; the log has the cause under this request id"
+        log(
+            logging.ERROR if status >= 500 else logging.INFO,
+            "refused",
+            request_id=call.request_id,
+            path=call.path,
+            status=status,
+            code=error.code,
+            payload=error.payload,
+            custom_attributes=call.attributes,
+            # A refused request's message repeats the client's values, which are not ours to log.
+            cause=None if isinstance(error, RequestError) else str(error),
+        )
+        headers = [("content-type", JSON), ("x-request-id", call.request_id)]
+        if isinstance(error, MethodNotAllowedError):
+            headers.append(("allow", error.allowed))
+        if call.attributes is not None:
+            headers.extend(_attributes(call.attributes, headers))
+        document = error_document(error, message=message, request_id=call.request_id)
+        call.exchange.response_bytes(status, headers, json_body(document))
+        self._count(call, status, error.code)
+
+    def _count(self, call: Call, status: int, code: str) -> None:
+        route = ROUTES_BY_PATH.get(call.path, OTHER)
+        outcome = Outcome(route=route, status=status, code=code)
+        self.counters.ended(outcome, perf_counter_ns() - call.started_ns)
+
+
+def is_request_id(given: str) -> bool:
+    """Tell whether a client's request id may stand in our headers and logs."""
+    return 0 < len(given) <= LONGEST_REQUEST_ID and given.isascii() and given.isprintable()
+
+
+def _attributes(attributes: str, headers: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    # What an inference script answers goes before what was asked.
+    is_given = any(name == ATTRIBUTES_HEADER for name, _ in headers)
+    is_sound = attributes.isascii() and attributes.isprintable()
+    if is_sound and len(attributes) <= LONGEST_ATTRIBUTES and not is_given:
+        yield ATTRIBUTES_HEADER, attributes
+
+
+def status_of(kind: type[ServerError]) -> int:
+    """Give the HTTP status for a class of errors."""
+    for ancestor in kind.__mro__:
+        if ancestor in STATUSES:
+            return STATUSES[ancestor]
+    return 500
+
+
+def codes() -> list[tuple[int, str]]:
+    """Give the status and code of every error there is."""
+    kinds = [ServerError]
+    for kind in kinds:
+        kinds.extend(kind.__subclasses__())
+    return list(dict.fromkeys((status_of(kind), kind.code) for kind in kinds))
