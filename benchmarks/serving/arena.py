@@ -39,12 +39,15 @@ class Arena:
     @contextlib.contextmanager
     def running(self, contestant: Contestant, workload: Workload) -> Iterator[Running]:
         """Start a contestant with a workload's model; the floor gets an answer of this workload."""
+        # Not resolved: an environment's interpreter is a link, and finds its libraries by it.
         python, port = self.python(contestant.environment), free_port()
         command, variables = contestant.filled(
             {
                 "python": str(python),
                 "bin": str(python.parent),
                 "port": str(port),
+                "second_port": str(free_port()),
+                "third_port": str(free_port()),
                 "artifact": str(workload.model.artifact),
                 "pickle": str(workload.model.pickle),
                 "answer": str(self._answer_path(workload)),

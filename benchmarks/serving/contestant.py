@@ -26,9 +26,9 @@ class Contestant:
     Args:
         role: "ours"; "floor", which answers a constant; "peer", which goals compare with; or
             "besides", which no goal looks at
-        environment: name of the folder in `environments/` whose `requirements.lock` it runs on
-        command: how it starts; in it and in `variables` {python}, {bin}, {port}, {artifact},
-            {pickle}, {answer} and {scratch} are filled in
+        environment: name of the folder in `containers/` whose `requirements.lock` it runs on
+        command: how it starts; in it and in `variables` {python}, {bin}, {port}, {second_port},
+            {third_port}, {artifact}, {pickle}, {answer} and {scratch} are filled in
         directory: where it runs
         body: the request's bytes for rows
         read: the answer in a response's JSON, given the names of the classes; raises KeyError,
