@@ -6,7 +6,7 @@ A `Schema` is made from the manifest and the limits when a model is loaded; deco
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,16 @@ import numpy.typing as npt
 
 from .manifest import Category, Feature, FeatureType, Manifest, ModelInput, TensorType
 from .model import Inputs
+from .quick_answers import QuickAnswers
 
-LARGEST_EXACT_INTEGER = 2**63 - 1
+LARGEST_INT64 = 2**63 - 1
 FLOATS: dict[TensorType, type[np.floating[Any]]] = {
     TensorType.FLOAT32: np.float32,
     TensorType.FLOAT64: np.float64,
 }
+LARGEST_OF_FLOAT64 = float(np.finfo(np.float64).max)
+# From half a step above its largest number on, what is rounded to a float32 is infinite.
+LARGEST_OF_FLOAT32 = math.nextafter((2 - 2**-24) * 2.0**127, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +42,7 @@ class FeatureRule:
     allows_missing: bool
     largest: float
     is_whole: bool
-    categories: tuple[Category, ...] | None
+    categories: frozenset[Category] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,27 +51,51 @@ class Schema:
 
     Args:
         rules: one for each feature, in order
+        positions: of the features, by name
         plain_type: set where the model takes nothing but one tensor of floats and every finite
-            number is allowed in it, which is what the fast path serves
+            number is allowed in it, which is what the fast paths serve
+        quick: writes the answers of such models that have a single output
+        pack_rows: the kernel's own reading of rows of float32; None where it cannot be used
         max_rows: most instances in one request
     """
 
     manifest: Manifest
     feature_names: tuple[str, ...]
     rules: tuple[FeatureRule, ...]
+    positions: Mapping[str, int]
     plain_type: type[np.floating[Any]] | None
+    quick: QuickAnswers | None
+    pack_rows: Callable[[Any, int], bytes | None] | None
     max_rows: int
 
 
-def schema_from_manifest(manifest: Manifest, max_rows: int) -> Schema:
-    """Compile what a manifest says about the features."""
+def schema_from_manifest(manifest: Manifest, max_rows: int, *, with_kernel: bool = True) -> Schema:
+    """Compile what a manifest says about the features.
+
+    Args:
+        with_kernel: whether the compiled module may be used where there is one
+    """
+    plain_type = _plain_type(manifest)
+    is_quick = plain_type is not None and not manifest.outputs
     return Schema(
         manifest=manifest,
         feature_names=manifest.feature_names,
         rules=tuple(_rule(feature, manifest.inputs) for feature in manifest.features),
-        plain_type=_plain_type(manifest),
+        positions={name: position for position, name in enumerate(manifest.feature_names)},
+        plain_type=plain_type,
+        quick=QuickAnswers(manifest) if is_quick else None,
+        pack_rows=_pack_rows() if with_kernel and plain_type is np.float32 else None,
         max_rows=max_rows,
     )
+
+
+def _pack_rows() -> Callable[[Any, int], bytes | None] | None:
+    try:
+        from greenlight_kernel import pack_rows
+    except ImportError:
+        return None
+    packing: Callable[[Any, int], bytes | None] = pack_rows
+    return packing
 
 
 def inputs_from_rows(rows: Sequence[Sequence[Any]], schema: Schema) -> Inputs:
@@ -83,15 +111,15 @@ def inputs_from_rows(rows: Sequence[Sequence[Any]], schema: Schema) -> Inputs:
 
 def _rule(feature: Feature, inputs: Sequence[ModelInput]) -> FeatureRule:
     types = {given.type for given in inputs if feature.name in given.features}
-    narrowest = np.float32 if TensorType.FLOAT32 in types else np.float64
     is_whole = TensorType.INT64 in types
+    largest = LARGEST_OF_FLOAT32 if TensorType.FLOAT32 in types else LARGEST_OF_FLOAT64
     return FeatureRule(
         name=feature.name,
         type=feature.type,
         allows_missing=feature.allows_missing,
-        largest=LARGEST_EXACT_INTEGER if is_whole else float(np.finfo(narrowest).max),
+        largest=LARGEST_INT64 if is_whole else largest,
         is_whole=is_whole,
-        categories=feature.categories,
+        categories=None if feature.categories is None else frozenset(feature.categories),
     )
 
 

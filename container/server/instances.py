@@ -1,7 +1,7 @@
 """The rule which rows a model takes, and what a client is told about rows that break it.
 
-`is_plainly_valid` answers "yes" at C speed for what nearly every request is; only when it cannot
-does `check_instances`, which is the rule, walk the values and say which one is wrong.
+The kernel, or `is_plainly_valid`, answers "yes" at C speed for what nearly every request is; only
+when they cannot does `check_instances`, which is the rule, walk the values and say which is wrong.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 from .errors import InvalidInstanceError, shown
-from .features import LARGEST_EXACT_INTEGER, FeatureRule, Schema, inputs_from_rows
+from .features import FeatureRule, Schema
 from .manifest import FeatureType
-from .model import Inputs
+from .request import Form, Request
 
 NUMBERS = {int, float}
+SMALLEST_WRITABLE, LARGEST_WRITABLE = -(2**63), 2**64 - 1
+"""Integers that orjson can give back; others are given back as floats."""
+SHOWN_NAMES = 20
 SHOWN_CATEGORIES = 10
 
 NOUNS = {
@@ -28,30 +31,32 @@ NOUNS = {
 }
 
 
-def inputs_from_instances(
-    instances: Any, *, field: str, schema: Schema
-) -> tuple[list[list[Any]], Inputs]:
-    """Turn decoded rows into the model's inputs.
+def request_from_instances(
+    instances: Any, *, form: Form, field: str, schema: Schema, explain: bool = False
+) -> Request:
+    """Turn decoded rows into a request.
 
     Args:
         instances: whatever the body held where rows are expected
         field: the body's own word for it, used in messages
 
-    Returns:
-        the rows as given, None for a missing value, and what the model is fed
-
     Raises:
         InvalidInstanceError: names the instance and feature, what was given and what is allowed
     """
-    if schema.plain_type is not None and is_plainly_valid(
-        instances, len(schema.feature_names), schema.max_rows
+    if schema.pack_rows is not None:
+        packed = schema.pack_rows(instances, len(schema.rules))
+        if packed and len(instances) <= schema.max_rows:
+            return Request(form, instances, schema, explain=explain, is_plain=True, packed=packed)
+    elif schema.plain_type is not None and is_plainly_valid(
+        instances, len(schema.rules), schema.max_rows
     ):
         with np.errstate(over="ignore"):
             matrix = np.array(instances, dtype=schema.plain_type)
         if np.isfinite(matrix).all():
-            return instances, {schema.manifest.inputs[0].name: matrix}
+            inputs = {schema.manifest.inputs[0].name: matrix}
+            return Request(form, instances, schema, explain=explain, is_plain=True, inputs=inputs)
     rows = check_instances(instances, field=field, schema=schema)
-    return rows, inputs_from_rows(rows, schema)
+    return Request(form, rows, schema, explain=explain)
 
 
 def is_plainly_valid(instances: Any, feature_count: int, max_rows: int) -> bool:
@@ -62,9 +67,8 @@ def is_plainly_valid(instances: Any, feature_count: int, max_rows: int) -> bool:
         and set(map(type, instances)) == {list}
         and set(map(len, instances)) == {feature_count}
         and set(map(type, chain.from_iterable(instances))) <= NUMBERS
-        # orjson cannot write integers beyond 64 bits back; check_instances makes floats of them.
-        and min(chain.from_iterable(instances)) >= -LARGEST_EXACT_INTEGER
-        and max(chain.from_iterable(instances)) <= LARGEST_EXACT_INTEGER
+        and min(chain.from_iterable(instances)) >= SMALLEST_WRITABLE
+        and max(chain.from_iterable(instances)) <= LARGEST_WRITABLE
     )
 
 
@@ -72,7 +76,7 @@ def check_instances(instances: Any, *, field: str, schema: Schema) -> list[list[
     """Walk the rows and give them back, or raise on the first thing that is wrong.
 
     Raises:
-        InvalidInstanceError: as `inputs_from_instances`
+        InvalidInstanceError: as `request_from_instances`
     """
     row_wanted = row_in_words(schema.rules)
     if not isinstance(instances, list):
@@ -88,9 +92,12 @@ def check_instances(instances: Any, *, field: str, schema: Schema) -> list[list[
         )
     rows = []
     for index, instance in enumerate(instances):
+        if isinstance(instance, dict):
+            instance = _row_of_record(index, instance, schema)
         if not isinstance(instance, list):
             raise InvalidInstanceError(
-                f"instance {index} is {kind(instance)}; each instance must be {row_wanted}",
+                f"instance {index} is {kind(instance)}; each instance must be {row_wanted}, or an "
+                "object with these names",
                 instance=index,
             )
         if len(instance) != len(schema.rules):
@@ -111,7 +118,33 @@ def row_in_words(rules: Sequence[FeatureRule]) -> str:
     """Say what a row is, as `a list of 2 numbers (length, width)`."""
     types = {rule.type for rule in rules}
     noun = NOUNS[types.pop()][1] if len(types) == 1 else "values"
-    return f"a list of {len(rules)} {noun} ({', '.join(rule.name for rule in rules)})"
+    return f"a list of {len(rules)} {noun} ({names_in_words(rules)})"
+
+
+def names_in_words(rules: Sequence[FeatureRule]) -> str:
+    """Name the features, as many as a message can hold."""
+    more = len(rules) - SHOWN_NAMES
+    names = ", ".join(rule.name for rule in rules[:SHOWN_NAMES])
+    return f"{names} and {more} more" if more > 0 else names
+
+
+def _row_of_record(index: int, record: dict[str, Any], schema: Schema) -> list[Any]:
+    """Give a record's values in the order of the features; what may be missing may be left out."""
+    unknown = next((name for name in record if name not in schema.positions), None)
+    if unknown is not None:
+        raise InvalidInstanceError(
+            f"instance {index} has {shown(unknown)}, which is no feature; the features are "
+            f"{names_in_words(schema.rules)}",
+            instance=index,
+        )
+    for rule in schema.rules:
+        if rule.name not in record and not rule.allows_missing:
+            raise InvalidInstanceError(
+                f"instance {index} has no feature {rule.name!r}; give it {NOUNS[rule.type][0]}",
+                instance=index,
+                feature=rule.name,
+            )
+    return [record.get(name) for name in schema.feature_names]
 
 
 def checked_value(index: int, rule: FeatureRule, value: Any) -> Any:
@@ -145,8 +178,7 @@ def _checked_number(index: int, rule: FeatureRule, value: Any) -> float:
             raise _invalid_value(index, rule, value, "a whole number")
     if abs(value) > rule.largest:
         raise _invalid_value(index, rule, value, f"at most ±{rule.largest:.6g}")
-    # orjson cannot write longer integers back.
-    return value if abs(value) <= LARGEST_EXACT_INTEGER else float(value)
+    return value if SMALLEST_WRITABLE <= value <= LARGEST_WRITABLE else float(value)
 
 
 def _check_string(index: int, rule: FeatureRule, value: Any) -> None:
@@ -165,7 +197,8 @@ def _invalid_value(
     if wanted is None:
         wanted = NOUNS[rule.type][0]
         if rule.categories is not None:
-            wanted = f"one of {', '.join(map(shown, rule.categories[:SHOWN_CATEGORIES]))}"
+            some = sorted(rule.categories)[:SHOWN_CATEGORIES]
+            wanted = f"one of {', '.join(map(shown, some))}"
             more = len(rule.categories) - SHOWN_CATEGORIES
             wanted += f" or {more} more" if more > 0 else ""
     if rule.allows_missing:

@@ -131,7 +131,7 @@ class ModelPredictor:
     def _decoded(self, invocation: Invocation) -> tuple[str, Request]:
         get = invocation.headers.get
         read = media_type_from_content_type(get("content-type"), get("content-encoding"))
-        written = media_type_from_accept(get("accept"))
+        written = media_type_from_accept(get("accept"), read)
         return written, request_from_body(read, invocation.body, self._schema)
 
     def _encoded(self, written: str, request: Request, prediction: Prediction) -> Answer:
@@ -150,7 +150,7 @@ def load_predictor(directory: Path, settings: Settings) -> ModelPredictor:
         GoldenMismatchError: the model's answers are not the recorded ones
     """
     artifact = read_artifact(directory, settings)
-    candidate = candidates(artifact, settings.runtime)[0]
+    candidate = candidates(artifact, settings)[0]
     runtime = open_proven(candidate, artifact)
     log(
         logging.INFO,

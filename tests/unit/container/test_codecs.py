@@ -48,7 +48,7 @@ SCHEMA = a_schema()
 
 def a_request(form: Form = Form.INSTANCES) -> Request:
     rows = [[5, 0.2], [1.5, 2]]
-    return Request(form=form, rows=rows, inputs={"X": np.array(rows, np.float32)})
+    return Request(form, rows, SCHEMA, is_plain=True)
 
 
 def a_classification() -> Prediction:
@@ -108,8 +108,12 @@ def test_csv_bodies_give_rows(body: bytes, rows: list[list[float]]) -> None:
             f"the body has no 'instances'; its keys are ['data']; {EXAMPLE}",
         ),
         (
-            b'{"instances": [[5, 0.2]], "explain": true}',
-            "the body has the unknown key 'explain'; allowed is 'instances' alone",
+            b'{"instances": [[5, 0.2]], "explian": true}',
+            "the body has the unknown key 'explian'; allowed are 'instances' and 'explain'",
+        ),
+        (
+            b'{"instances": [[5, 0.2]], "explain": 1}',
+            "the body's key 'explain' is 1; it must be true or false",
         ),
         (
             b'{"instances": [[5, 0.2]], "features": [[5, 0.2]]}',
@@ -164,10 +168,10 @@ def test_wrong_json_bodies_are_refused_with_the_reason(body: bytes, message: str
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"\n\n", "the body (text/csv without a header line) is empty; give 1 to 3 instances"),
+        (b"\n\n", "the body (text/csv) is empty; give 1 to 3 instances"),
         (
-            b"length,width\n1,2",
-            "instance 0, feature 'length': the string 'length' is given; it must be a number",
+            b"length,breadth\n1,2",
+            "the header line has no 'width'; it must name each feature once: ",
         ),
         (b"1,2\n\n1,2", "instance 1 has 0 features; it must be a list of 2 numbers"),
         (b"1;2", "instance 0 has 1 features; it must be a list of 2 numbers (length, width)"),
@@ -177,7 +181,7 @@ def test_wrong_json_bodies_are_refused_with_the_reason(body: bytes, message: str
         (b"1,nan", "instance 0, feature 'width': NaN is given; it must be a finite number"),
         (b"1,-inf", "instance 0, feature 'width': -Infinity is given; it must be a finite"),
         (b'1,"2', "the body is not CSV: unexpected end of data"),
-        (b"1," + b"2" * 200_000, "the body is not CSV: field larger than field limit"),
+        (b"1," + b"x" * 200_000, "the body is not CSV: field larger than field limit"),
         (b"1,\xff", "the body is not UTF-8: byte 0xff at position 2"),
     ],
 )

@@ -1,0 +1,134 @@
+"""Writes the answers of models with one output as JSON text, put together from ready pieces.
+
+Half of a small request's time would else go into formatting. A forest answers the same few
+probabilities again and again, so what is written of them is remembered; the features are echoed in
+the client's own text. What is written is what `answers` says, which is the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from .answers import classification
+from .manifest import Manifest, Task
+from .model import Prediction
+
+LARGEST_MEMO_BYTES = 512 * 1024
+ENTRY_BYTES = 250
+"""About what Python itself takes for an entry of the memo: key, value and slot."""
+NOT_OF_A_NUMBER = b"[]} \t\r\n"
+ECHO = b',"input_features":{'
+
+Key = bytes | tuple[int, bytes]
+"""Probabilities as bytes, of which the first greatest is the class predicted; or with its index."""
+
+
+class Heads(dict[Key, bytes]):
+    """What answers begin with, by what was predicted; forgets everything when it grows too large.
+
+    Args:
+        classes: names of the classes, none for a regressor
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        super().__init__()
+        self._classes = classes
+        self._bytes = 0
+
+    def __missing__(self, key: Key) -> bytes:
+        if isinstance(key, bytes):
+            raw, probabilities = key, np.frombuffer(key)
+            answer = classification(self._classes, int(probabilities.argmax()), probabilities)
+        else:
+            index, raw = key
+            single = len(raw) == 4 * len(self._classes)
+            given = np.frombuffer(raw, dtype=np.float32 if single else np.float64)
+            answer = classification(self._classes, index, given if raw else None)
+        head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)[:-1] + ECHO
+        # Forgetting all at once keeps the common case free of bookkeeping.
+        if self._bytes > LARGEST_MEMO_BYTES:
+            self.clear()
+            self._bytes = 0
+        self._bytes += len(head) + len(raw) + ENTRY_BYTES
+        self[key] = head
+        return head
+
+
+class QuickAnswers:
+    """The pieces of one model's answers; safe to use from several threads.
+
+    Args:
+        manifest: of a model with one output and features that are all numbers
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._is_regressor = manifest.task is Task.REGRESSION
+        self._width = len(manifest.features)
+        self._class_count = len(manifest.classes)
+        self._heads = Heads(manifest.classes)
+        names = [orjson.dumps(name).replace(b"%", b"%%") for name in manifest.feature_names]
+        self._template = b"%b" + b",".join(b"%b:%%b" % name for name in names) + b"}}"
+
+    def written(self, text: bytes, prediction: Prediction, separator: bytes) -> bytes:
+        """Write the answers to rows of plain numbers.
+
+        Args:
+            text: the rows as JSON: numbers, brackets, commas and blanks
+            separator: what comes between two answers
+        """
+        if self._is_regressor:
+            return self._joined(_values(prediction.labels), text, separator)
+        heads = self._heads
+        return self._joined([heads[key] for key in _keys(prediction)], text, separator)
+
+    def written_of_packed(self, text: bytes, answer: bytes, separator: bytes) -> bytes:
+        """Write the answers of a kernel, which come as float64 numbers in C order.
+
+        Args:
+            answer: a classifier's probabilities, of which it predicts the first greatest one, or a
+                regressor's values
+        """
+        if self._is_regressor:
+            return self._joined(_values(np.frombuffer(answer).tolist()), text, separator)
+        size = 8 * self._class_count
+        heads = self._heads
+        if len(answer) == size:
+            return self._joined((heads[answer],), text, separator)
+        keys = np.frombuffer(answer, dtype=f"V{size}").tolist()
+        return self._joined([heads[key] for key in keys], text, separator)
+
+    def _joined(self, heads: Sequence[bytes], text: bytes, separator: bytes) -> bytes:
+        # Without brackets and blanks, what is left of rows of numbers is one list of them.
+        numbers = text.translate(None, NOT_OF_A_NUMBER).split(b",")
+        count = len(heads)
+        if count == 1:
+            return self._template % (heads[0], *numbers)
+        width = self._width + 1
+        cells: list[bytes] = [b""] * (count * width)
+        cells[::width] = heads
+        for column in range(self._width):
+            cells[column + 1 :: width] = numbers[column :: self._width]
+        template = (self._template + separator) * (count - 1) + self._template
+        return template % tuple(cells)
+
+
+def _values(labels: Sequence[float]) -> list[bytes]:
+    numbers = orjson.dumps(labels)[1:-1].split(b",")
+    return [b'{"predicted_value":%b%b' % (number, ECHO) for number in numbers]
+
+
+def _keys(prediction: Prediction) -> list[tuple[int, bytes]]:
+    indexes: list[int] = prediction.class_indexes
+    probabilities: Any = prediction.probabilities
+    if probabilities is None:
+        return [(index, b"") for index in indexes]
+    if len(indexes) == 1:
+        return [(indexes[0], probabilities.tobytes())]
+    # Rows as bytes: NumPy's void type is the one that keeps trailing zeros.
+    size = probabilities.itemsize * probabilities.shape[1]
+    raw = np.ascontiguousarray(probabilities).view(f"V{size}").ravel().tolist()
+    return list(zip(indexes, raw, strict=True))
