@@ -20,11 +20,12 @@ from automation.errors import ArtifactError
 SERVER_FOLDER = "container"
 LONGEST_PROOF_SECONDS = 300
 # What people set for a server of their own must not change what is proven here.
+ALLOW_PICKLE_VARIABLE = "GREENLIGHT_ALLOW_PICKLE"
 SERVER_VARIABLES = ("GREENLIGHT_", "SAGEMAKER_")
 
 
 def answers_of_server(
-    root: Path, files: Mapping[str, bytes], bodies: Iterable[bytes]
+    root: Path, files: Mapping[str, bytes], bodies: Iterable[bytes], *, allow_pickle: bool = False
 ) -> list[dict[str, Any]]:
     """Load an artifact in the server, which proves its golden rows, and ask it the bodies.
 
@@ -32,6 +33,7 @@ def answers_of_server(
         root: the project, whose `container` folder holds the server.
         files: the artifact's, by path; they are put into a temporary folder.
         bodies: JSON request bodies, one line each.
+        allow_pickle: whether the server may read an estimator that is a pickle.
 
     Returns:
         per body what each runtime answers, `{"onnx": {...}}`, or `{"error": {...}}`.
@@ -48,7 +50,7 @@ def answers_of_server(
             ended = subprocess.run(
                 [sys.executable, "-B", "-m", "server", "prove", folder],
                 cwd=root / SERVER_FOLDER,
-                env={k: v for k, v in os.environ.items() if not k.startswith(SERVER_VARIABLES)},
+                env=_environment(allow_pickle),
                 input=b"".join(body + b"\n" for body in bodies),
                 capture_output=True,
                 timeout=LONGEST_PROOF_SECONDS,
@@ -63,6 +65,11 @@ def answers_of_server(
     if ended.returncode != 0 and not answers:
         raise ArtifactError(f"the server refuses the artifact: {_cause(ended.stderr)}")
     return answers
+
+
+def _environment(allow_pickle: bool) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(SERVER_VARIABLES)}
+    return kept | {ALLOW_PICKLE_VARIABLE: "true"} if allow_pickle else kept
 
 
 def _cause(log: bytes) -> str:

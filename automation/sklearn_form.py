@@ -24,7 +24,8 @@ SKOPS_NAME = "model.skops"
 PICKLE_NAME = "model.joblib"
 PICKLE_WARNING = (
     "the artifact holds a pickle (model.joblib): reading it runs whatever code is in it, here and "
-    "in the container; serve only what you made yourself, and prefer skops"
+    "in the container; serve only what you made yourself, and prefer skops. The server reads it "
+    "only where settings.environment of the spec has GREENLIGHT_ALLOW_PICKLE with the text true"
 )
 EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 PICKLE_PROTOCOL = 5

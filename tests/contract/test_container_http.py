@@ -130,7 +130,7 @@ def test_csv_is_read_and_the_accepted_type_is_written(
             {"content_type": "text/plain"},
             415,
             "unsupported_content_type",
-            "'text/plain' is not supported; send application/json or text/csv",
+            "'text/plain' is not supported; send application/json, text/csv, application/jsonlines",
         ),
         (
             b"x",

@@ -1,0 +1,184 @@
+"""`text/csv`: a row on each line, with or without a header line that names the features."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ..errors import InvalidInstanceError, MalformedBodyError, shown
+from ..explanation import Explanations
+from ..features import FeatureRule, Schema
+from ..instances import names_in_words, request_from_instances
+from ..manifest import FeatureType, Task
+from ..model import Prediction
+from ..request import Form, Request
+
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+NOT_FINITE = re.compile(r"\s*[+-]?(nan|inf|infinity)\s*", re.ASCII | re.IGNORECASE)
+BOOLEANS = {"true": True, "false": False}
+PLAIN_BYTES = b"0123456789+-.eE, \t\r\n"
+FIELD = "the body (text/csv)"
+
+Line = list[str]
+
+
+def decode_csv(body: bytes, schema: Schema, *, has_header: bool | None) -> Request:
+    """Read a body.
+
+    Args:
+        has_header: what the content type says of a header line; None where it says nothing, and
+            the first line is a header if it is exactly the names of the features, in any order
+
+    Raises:
+        MalformedBodyError: not UTF-8, not CSV, or a header that is not that of the features
+        InvalidInstanceError: as `request_from_instances`
+    """
+    rows = _plain_rows(body, schema, has_header)
+    if rows is None:
+        rows = _checked_rows(body, schema, has_header)
+    return request_from_instances(rows, form=Form.INSTANCES, field=FIELD, schema=schema)
+
+
+def encode_csv(
+    request: Request, prediction: Prediction, schema: Schema, explanations: Explanations | None
+) -> bytes:
+    """Write a line per row: the class and its probabilities in class order, or the value.
+
+    With several outputs, that of each output one after another.
+    """
+    manifest = schema.manifest
+    columns: list[list[bytes]] = []
+    if manifest.task is Task.REGRESSION:
+        columns.append(_texts(np.array(prediction.labels)))
+    elif manifest.outputs:
+        indexes: Any = prediction.class_indexes
+        probabilities: Any = prediction.probabilities
+        for number, output in enumerate(manifest.outputs):
+            columns.append(_names(output.classes, [each[number] for each in indexes]))
+            if probabilities is not None:
+                columns.append(_texts(probabilities[number]))
+    else:
+        columns.append(_names(manifest.classes, prediction.class_indexes))
+        if prediction.probabilities is not None:
+            columns.append(_texts(prediction.probabilities))
+    return b"\n".join(map(b",".join, zip(*columns, strict=True))) + b"\n"
+
+
+def _names(classes: Sequence[str], indexes: Sequence[int]) -> list[bytes]:
+    cells = [_cell_text(name) for name in classes]
+    return [cells[index] for index in indexes]
+
+
+def _cell_text(name: str) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow([name])
+    return text.getvalue().encode()
+
+
+def _texts(numbers: Any) -> list[bytes]:
+    """Write the numbers of each row between commas, in their shortest form."""
+    table = np.ascontiguousarray(numbers.reshape(len(numbers), -1))
+    text = orjson.dumps(table, option=orjson.OPT_SERIALIZE_NUMPY).replace(b"null", b"nan")
+    return text[2:-2].split(b"],[")
+
+
+def _plain_rows(body: bytes, schema: Schema, has_header: bool | None) -> list[list[float]] | None:
+    """Read what nearly every body is, lines of plain numbers; None where this is not one."""
+    if has_header or schema.plain_type is None or body.translate(None, PLAIN_BYTES):
+        return None
+    # Where features are called 0, 1, 2, ... a line of numbers may be a header.
+    if has_header is None and not schema.feature_names[0].encode().translate(None, PLAIN_BYTES):
+        return None
+    lines = body.rstrip(b"\r\n").decode("ascii").splitlines()
+    if len(lines) > schema.max_rows:
+        return None
+    try:
+        return [list(map(float, line.split(","))) for line in lines]
+    except ValueError:
+        return None
+
+
+def _checked_rows(body: bytes, schema: Schema, has_header: bool | None) -> list[list[Any]]:
+    lines = _lines(body)
+    first = next(lines, [])
+    order: Sequence[int] = range(len(schema.rules))
+    rows = []
+    if has_header or (has_header is None and _is_header(first, schema)):
+        order = _order(first, schema)
+    else:
+        rows.append(_row(first, order, schema))
+    rows.extend(_row(line, order, schema) for line in islice(lines, schema.max_rows + 1))
+    if len(rows) > schema.max_rows:
+        count = len(rows) + sum(1 for _ in lines)
+        raise InvalidInstanceError(
+            f"{FIELD} has {count} instances; at most {schema.max_rows} are allowed in one "
+            "request: split it"
+        )
+    return [] if rows == [[]] else rows
+
+
+def _lines(body: bytes) -> Iterator[Line]:
+    """Give the lines as cells, one at a time; empty lines at the end do not count."""
+    try:
+        text = body.decode("utf-8-sig").rstrip("\r\n")
+        yield from csv.reader(io.StringIO(text, newline=""), strict=True)
+    except UnicodeDecodeError as error:
+        raise MalformedBodyError(
+            f"the body is not UTF-8: byte {body[error.start]:#04x} at position {error.start}"
+        ) from error
+    except csv.Error as error:
+        raise MalformedBodyError(f"the body is not CSV: {error}") from error
+
+
+def _row(line: Line, order: Sequence[int], schema: Schema) -> list[Any]:
+    """Give a line's values in the order of the features; as it is where it has too few or many."""
+    if len(line) != len(order):
+        return list(line)
+    return [_value(rule, line[at]) for rule, at in zip(schema.rules, order, strict=True)]
+
+
+def _value(rule: FeatureRule, cell: str) -> Any:
+    if not cell or (rule.type is not FeatureType.STRING and not cell.strip()):
+        # CSV cannot tell an empty text from none.
+        return None if rule.allows_missing or rule.type is FeatureType.STRING else cell
+    if rule.type is FeatureType.STRING:
+        return cell
+    if rule.type is FeatureType.BOOLEAN:
+        return BOOLEANS.get(cell.strip().lower(), cell)
+    # float() alone also takes "1_000" and digits of other scripts, which CSV writers never mean.
+    return float(cell) if NUMBER.fullmatch(cell) or NOT_FINITE.fullmatch(cell) else cell
+
+
+def _is_header(line: Line, schema: Schema) -> bool:
+    """Tell a header line: all names of the features, or several words where numbers belong.
+
+    The latter is a header with a mistake; that is to be said of it, and not that a value is wrong.
+    """
+    names = [name.strip() for name in line]
+    if len(names) == len(schema.rules) and set(names) == schema.positions.keys():
+        return True
+    has_no_number = not any(NUMBER.fullmatch(name) or NOT_FINITE.fullmatch(name) for name in names)
+    only_numbers_belong = all(rule.type is FeatureType.NUMBER for rule in schema.rules)
+    return len(names) > 1 and only_numbers_belong and has_no_number and all(names)
+
+
+def _order(header: Line, schema: Schema) -> list[int]:
+    names = [name.strip() for name in header]
+    unknown = [name for name in names if name not in schema.positions]
+    missing = [name for name in schema.feature_names if name not in names]
+    twice = [name for position, name in enumerate(names) if name in names[:position]]
+    for problem, found in (("has no", missing), ("names", unknown), ("names twice", twice)):
+        if found:
+            raise MalformedBodyError(
+                f"the header line {problem} {shown(found[0])}; it must name each feature once: "
+                f"{names_in_words(schema.rules)}; without a header line, say text/csv; "
+                "header=absent"
+            )
+    return [names.index(name) for name in schema.feature_names]

@@ -1,0 +1,106 @@
+"""Reading JSON text strictly, and writing it.
+
+JSON is read by orjson; it is read again by the standard library only where orjson cannot vouch for
+it (it refuses NaN without saying where, and keeps the last of duplicate keys).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+from ..errors import MalformedBodyError, shown
+from ..instances import LARGEST_WRITABLE, SMALLEST_WRITABLE
+
+EXAMPLE = '{"instances": [[5.1, 3.5, 1.4, 0.2]]}'
+LONGEST_INTEGER = 40
+"""Digits; a longer integer is beyond every float32 and costs too much to read as an integer."""
+
+
+def read_json(text: bytes, what: str = "the body") -> Any:
+    """Read JSON; NaN and Infinity pass, to be named by feature.
+
+    Args:
+        what: what the text is, for messages
+
+    Raises:
+        MalformedBodyError: not UTF-8, not JSON, nested too deeply, or a key given twice
+    """
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return read_json_strictly(text, what)
+    # As many colons as keys: no key can be hidden by a duplicate. A colon within a string only
+    # leads to the slow reading.
+    if text.count(b":") == _keys(document):
+        return document
+    return read_json_strictly(text, what)
+
+
+def _keys(document: Any) -> int:
+    """Count the keys down to the objects in a list in an object; rows have none further down."""
+    if type(document) is not dict:
+        return 0
+    return len(document) + sum(
+        len(item)
+        for value in document.values()
+        if type(value) is list
+        for item in value
+        if type(item) is dict
+    )
+
+
+def read_json_strictly(text: bytes, what: str = "the body") -> Any:
+    """Read JSON slowly, with an exact complaint.
+
+    Raises:
+        MalformedBodyError: as `read_json`
+    """
+    try:
+        return json.loads(text.decode("utf-8"), object_pairs_hook=_unique_keys, parse_int=_integer)
+    except _DuplicateKeyError as error:
+        raise MalformedBodyError(
+            f"{what} has the key {shown(error.args[0])} twice; give it once"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise MalformedBodyError(
+            f"{what} is not UTF-8: byte {text[error.start]:#04x} at position {error.start}"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise MalformedBodyError(
+            f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno} "
+            f"(character {error.pos}); send rows such as {EXAMPLE}"
+        ) from error
+    except RecursionError as error:
+        raise MalformedBodyError(
+            f"{what} is nested too deeply; send rows such as {EXAMPLE}"
+        ) from error
+
+
+def json_body(document: dict[str, Any]) -> bytes:
+    """Write a JSON object; NumPy arrays and scalars count as lists and numbers."""
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+class _DuplicateKeyError(Exception):
+    """A key given twice."""
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _DuplicateKeyError(key)
+            seen.add(key)
+    return document
+
+
+def _integer(text: str) -> int | float:
+    if len(text) > LONGEST_INTEGER:
+        return float(text)
+    value = int(text)
+    return value if SMALLEST_WRITABLE <= value <= LARGEST_WRITABLE else float(value)
