@@ -14,6 +14,7 @@ from typing import Any
 
 from .artifact_files import GOLDEN_FILE, MODEL_FILE
 from .errors import ArtifactError
+from .estimator_part import EstimatorPart, estimator_part
 from .fields import choice, field, names
 
 SCHEMA_VERSION = 2
@@ -109,6 +110,7 @@ class Manifest:
             has none, one for each of several outputs
         script: the inference script in the artifact, None where there is none
         files: SHA-256 in hex of every other file of the artifact, by name
+        estimator: what scikit-learn runs; None for the ONNX runtime
     """
 
     model: str
@@ -122,6 +124,7 @@ class Manifest:
     probability_outputs: tuple[str, ...]
     script: str | None
     files: Mapping[str, str]
+    estimator: EstimatorPart | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -178,6 +181,7 @@ def manifest_from_document(document: Mapping[str, Any]) -> Manifest:
         probability_outputs=_probability_outputs(graph, len(outputs)),
         script=field(document, "script", str) if document.get("script") is not None else None,
         files=_files(document, runtime),
+        estimator=None if is_graph else estimator_part(document),
     )
 
 

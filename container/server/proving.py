@@ -39,7 +39,7 @@ def prove(directory: Path, settings: Settings, lines: Iterable[bytes], answers: 
         artifact = read_artifact(directory, settings)
         runtimes = {
             candidate.name: open_proven(candidate, artifact)
-            for candidate in candidates(artifact, settings.runtime)
+            for candidate in candidates(artifact, settings)
         }
     except ArtifactError as error:
         log(logging.ERROR, "model_refused", code=error.code, cause=str(error))

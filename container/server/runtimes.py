@@ -13,13 +13,13 @@ from pathlib import Path
 
 from .artifact_files import GOLDEN_FILE, MANIFEST_FILE, MODEL_FILE, json_object, read_json_object
 from .errors import ArtifactError, InvalidInstanceError
+from .estimator_part import EstimatorInput, EstimatorPart
 from .features import Schema, inputs_from_rows, schema_from_manifest
 from .forest import FOREST_FILE, forest_runtime, kernel
 from .instances import check_instances
 from .manifest import (
     Golden,
     Manifest,
-    RuntimeName,
     golden_from_document,
     manifest_from_document,
 )
@@ -80,17 +80,24 @@ def read_artifact(directory: Path, settings: Settings) -> Artifact:
     )
 
 
-def candidates(artifact: Artifact, choice: RuntimeChoice) -> list[Candidate]:
+def candidates(artifact: Artifact, settings: Settings) -> list[Candidate]:
     """Give the runtimes that can answer for an artifact here, the best first.
 
     Raises:
         ArtifactError: there is none
     """
-    if artifact.manifest.runtime is not RuntimeName.ONNX:
-        raise ArtifactError(
-            f"manifest runtime is {artifact.manifest.runtime.value!r}; this server runs 'onnx'"
-        )
-    forest, why_not = _forest(artifact, choice)
+    part = artifact.manifest.estimator
+    if part is not None:
+        # Several outputs are answered as lists of arrays, which a batch cannot be cut out of.
+        return [
+            Candidate(
+                name="sklearn",
+                reason="the manifest says that scikit-learn itself answers",
+                batches=not artifact.manifest.outputs,
+                open=lambda: _open_sklearn(artifact, part, settings),
+            )
+        ]
+    forest, why_not = _forest(artifact, settings.runtime)
     onnx = Candidate(name="onnx", reason=why_not, batches=True, open=lambda: _open_onnx(artifact))
     if forest is None:
         return [onnx]
@@ -141,6 +148,16 @@ def golden_inputs(golden: Golden, schema: Schema) -> Inputs:
     except InvalidInstanceError as error:
         raise ArtifactError(f"golden.json does not fit the manifest: {error}") from error
     return inputs_from_rows(rows, schema)
+
+
+def _open_sklearn(artifact: Artifact, part: EstimatorPart, settings: Settings) -> Runtime:
+    from .sklearn_runtime import SklearnRuntime, load_estimator
+
+    estimator = load_estimator(
+        part, artifact.files[part.file], allows_pickle=settings.allows_pickle
+    )
+    takes_frame = part.input is EstimatorInput.DATAFRAME
+    return SklearnRuntime(artifact.manifest, estimator, takes_frame=takes_frame)
 
 
 def _open_onnx(artifact: Artifact) -> Runtime:

@@ -45,6 +45,8 @@ class Settings:
             after 30 s
         log_level: Python's number of the lowest level logged
         runtime: what may answer for an ONNX model
+        allows_pickle: whether an estimator may be read from a pickle, which runs code
+        program: the inference script, in the artifact's folder `code`
         is_multi_model: many models, loaded and unloaded by requests, instead of the one in
             `model_directory`
         model_memory_bytes: what those may take together; 0 is a share of the memory there is
@@ -63,6 +65,8 @@ class Settings:
     drain_seconds: int = 25
     log_level: int = 20
     runtime: RuntimeChoice = RuntimeChoice.AUTO
+    allows_pickle: bool = False
+    program: str = "inference.py"
     is_multi_model: bool = False
     model_memory_bytes: int = 0
     makes_room: bool = False
@@ -100,6 +104,8 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
         drain_seconds=given.number("GREENLIGHT_DRAIN_SECONDS", defaults.drain_seconds, 1, 3600),
         log_level=log_level,
         runtime=RuntimeChoice(given.choice("GREENLIGHT_RUNTIME", tuple(RuntimeChoice))),
+        allows_pickle=given.choice("GREENLIGHT_ALLOW_PICKLE", ("false", "true")) == "true",
+        program=given.program(defaults.program),
         is_multi_model=given.choice("SAGEMAKER_MULTI_MODEL", ("false", "true")) == "true",
         model_memory_bytes=given.number("GREENLIGHT_MODEL_MEMORY_BYTES", 0, 0, 2**62),
         makes_room=given.choice("GREENLIGHT_MODEL_EVICTION", ("platform", "server")) == "server",
@@ -145,6 +151,25 @@ class _Environment:
             )
             return default
         return value
+
+    def program(self, default: str) -> str:
+        """Give the name of the inference script; it is served from the artifact and nowhere else.
+
+        Source: sagemaker-inference toolkit, `environment.py` and `parameters.py`
+        """
+        folder = self._variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+        if not folder.removeprefix("file://").rstrip("/").endswith(("", "/code")):
+            self.problems.append(
+                f"SAGEMAKER_SUBMIT_DIRECTORY is {folder[:80]!r}; a script is served from the "
+                "artifact's folder `code` alone: package it with the model, and leave this out"
+            )
+        name = self._variables.get("SAGEMAKER_PROGRAM", "")
+        if name and not (name.endswith(".py") and "/" not in name):
+            self.problems.append(
+                f"SAGEMAKER_PROGRAM is {name[:80]!r}; give the name of a Python file in the "
+                f"artifact's folder `code`, or leave it out for {default}"
+            )
+        return name if name else default
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         """Give one of the words allowed, in any case; the first where nothing is given."""

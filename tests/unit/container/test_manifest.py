@@ -134,7 +134,9 @@ def test_scikit_learn_is_fed_one_matrix_of_numbers_or_a_column_each(
     document = a_manifest_document(
         runtime="sklearn",
         onnx=None,
-        files={"golden.json": "cd"},
+        sklearn={"file": "model.skops", "input": "matrix"},
+        versions={"scikit-learn": "1.9.1"},
+        files={"golden.json": "cd", "model.skops": "ef"},
         features=[a_feature("length"), a_feature("width", type=kind)],
     )
 
