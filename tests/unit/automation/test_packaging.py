@@ -73,6 +73,7 @@ def test_the_manifest_says_what_the_artifact_is(tmp_path: Path) -> None:
     }
     assert sorted(manifest["files"]) == ["golden.json", "model.onnx"]
     assert manifest["versions"]["onnxruntime"] == importlib.metadata.version("onnxruntime")
+    assert packaged.accuracy is not None
     assert manifest["accuracy"] == round(packaged.accuracy, 6)
 
 
