@@ -173,7 +173,7 @@ def _flat(
     tree: Any, ensemble: Ensemble
 ) -> tuple[Values, Values, npt.NDArray[np.float32], npt.NDArray[np.uint32]] | None:
     """A tree's values per leaf, weights, thresholds and splits, in breadth-first order."""
-    order = _breadth_first(tree.children_left, tree.children_right)
+    order = breadth_first(tree.children_left, tree.children_right)
     if order is None:
         return None
     weights = tree.weighted_n_node_samples[order]
@@ -212,7 +212,7 @@ def floor_to_float32(values: Values) -> npt.NDArray[np.float32]:
     return near
 
 
-def _breadth_first(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
+def breadth_first(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
     """The nodes level by level; None where there are more levels than the kernel takes."""
     levels = [np.zeros(1, dtype=np.int64)]
     while True:
