@@ -232,6 +232,40 @@ def invoke(
         display.show_answers(_console(), name, answers)
 
 
+@app.command()
+def edge(
+    model: ModelArgument = DEFAULT_MODEL,
+    estimator: EstimatorOption = None,
+    artifact: ArtifactOption = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write to; left out: build/edge/MODEL.")
+    ] = None,
+    version: Annotated[
+        str, typer.Option(help="Version of the component; Greengrass takes each one once.")
+    ] = "1.0.0",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the component; left out: greenlight.MODEL.")
+    ] = None,
+    uri: Annotated[
+        str | None,
+        typer.Option(help="Folder in S3 for the artifacts, such as s3://BUCKET/components."),
+    ] = None,
+) -> None:
+    """Write model and server as an AWS IoT Greengrass component: its recipe and its artifacts."""
+    with _errors():
+        from automation import display, driver
+        from automation.edge import write_component
+        from automation.spec import load_spec
+
+        console = _console()
+        spec = load_spec(driver.ROOT, model)
+        found = driver.artifact_for(spec, driver.ROOT, estimator, artifact, _telling(console))
+        component = write_component(
+            model, found, driver.ROOT, output=output, version=version, name=name, uri=uri
+        )
+        display.show_component(console, component)
+
+
 @app.command(
     "rehearsal",
     add_help_option=False,

@@ -19,6 +19,7 @@ from automation.progress import ProgressLine
 
 if TYPE_CHECKING:
     from automation.deployment import Deployment, StackStatus
+    from automation.edge import Component
     from automation.endpoint import EndpointState
     from automation.hazards import PreviewSummary
     from automation.invocation import Answer
@@ -145,6 +146,23 @@ def show_package(console: Console, package: Package) -> None:
     console.print(f"  {package.artifact.directory}", style="dim", soft_wrap=True)
     for warning in package.warnings:
         console.print(f"  warning: {escape(warning)}", style="yellow")
+
+
+def show_component(console: Console, component: Component) -> None:
+    """Say where a Greengrass component is, and what makes it one of the account's."""
+    console.print(f"wrote component [bold]{escape(component.name)}[/] {component.version}")
+    console.print(f"  {component.folder}", style="dim", soft_wrap=True)
+    if component.uri is None:
+        console.print(
+            "  deploy it on a core device by `greengrass-cli deployment create --recipeDir recipes "
+            "--artifactDir artifacts --merge "
+            f"{escape(component.name)}={component.version}`; for the cloud, write it with --uri"
+        )
+        return
+    console.print(f"  aws s3 cp --recursive {component.artifacts} {escape(component.uri)}")
+    console.print(
+        f"  aws greengrassv2 create-component-version --inline-recipe fileb://{component.recipe}"
+    )
 
 
 def show_preview(console: Console, summary: PreviewSummary) -> None:

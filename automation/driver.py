@@ -77,7 +77,7 @@ def up(
     """
     spec, target, base = _load(root, model, stage)
     workspace.check_setup()
-    found = _artifact_for(spec, root, estimator, artifact, listen)
+    found = artifact_for(spec, root, estimator, artifact, listen)
     stack, config = _prepared(root, target, base, spec, found)
     summary = _previewed(stack, listen) if with_preview else None
     message = f"greenlight up {target.model} {found.manifest['estimator']} {found.short_digest}"
@@ -96,7 +96,7 @@ def preview(
     """Say what `up` would change and what of it is dangerous; the stack is made if need be."""
     spec, target, base = _load(root, model, stage)
     workspace.check_setup()
-    found = _artifact_for(spec, root, estimator, artifact, listen)
+    found = artifact_for(spec, root, estimator, artifact, listen)
     stack, _ = _prepared(root, target, base, spec, found)
     return _previewed(stack, listen)
 
@@ -250,9 +250,14 @@ def _load(root: Path, model: str, stage: str) -> tuple[ModelSpec, StackTarget, d
     return spec, stack_settings.target_for(spec.model, stage, base["config"]), base
 
 
-def _artifact_for(
+def artifact_for(
     spec: ModelSpec, root: Path, estimator: str | None, artifact: Path | None, listen: Listeners
 ) -> Artifact:
+    """Give the artifact of a folder `greenlight package` made, or package the model now.
+
+    Raises:
+        PackagingError: the gate refused the model, or the folder holds none of its artifacts.
+    """
     if artifact is not None:
         found = artifacts.read(root, artifact)
         artifacts.manifest_of(found.archive.read_bytes(), spec.model)

@@ -13,6 +13,7 @@ GreenlightError
     ConversionError         the estimator has no ONNX form
     EqualityError           the ONNX form answers differently from scikit-learn
     ArtifactError           an artifact is missing, damaged, or not the one named
+    EdgeError               a component that Greengrass or the folder would refuse
   SetupError                Pulumi, credentials or a region are missing
   StackError
     StackNotFoundError
@@ -77,6 +78,10 @@ class EqualityError(PackagingError):
 
 class ArtifactError(PackagingError):
     """An artifact is missing, damaged, or not the one that was named."""
+
+
+class EdgeError(PackagingError):
+    """A Greengrass component cannot be written as it was asked for."""
 
 
 class SetupError(GreenlightError):

@@ -13,7 +13,18 @@ from automation import cli
 from automation.driver import ROOT
 from automation.errors import EXIT_CODES
 
-VERBS = ("package", "preview", "up", "status", "watch", "revert", "destroy", "invoke", "rehearsal")
+VERBS = (
+    "package",
+    "edge",
+    "preview",
+    "up",
+    "status",
+    "watch",
+    "revert",
+    "destroy",
+    "invoke",
+    "rehearsal",
+)
 HEAVY = ("pulumi", "boto3", "numpy", "sklearn", "onnxruntime", "requests", "yaml", "grpc")
 
 
