@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .bodies import read_body
+from .codecs import json_body
+from .content_type import JSON
 from .direct import Direct, DirectPredictor, with_payload
 from .errors import (
     ArtifactError,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:  # a server of one model starts without reading the code for m
 
 
 class Application:
-    """Answers /ping, /invocations and /metrics, and the paths of many models.
+    """Answers the paths of the contract, /metrics, and in their case those of many models.
 
     Args:
         settings: limits
@@ -61,6 +63,7 @@ class Application:
         self._routes: dict[str, tuple[str, Callable[[Scope, Call], Any]]] = {
             "/ping": ("GET", self._ping),
             "/invocations": ("POST", self._invocations),
+            "/execution-parameters": ("GET", self._execution_parameters),
             "/metrics": ("GET", self._metrics_text),
         }
         self._metrics = Metrics(codes(), workers=1) if metrics is None else metrics
@@ -134,6 +137,12 @@ class Application:
         except Exception as error:
             with_payload(error, body)
             raise
+
+    async def _execution_parameters(self, scope: Scope, call: Call) -> Answer:
+        from .batch import execution_parameters  # not needed to start
+
+        document = execution_parameters(self._settings, self._metrics.workers)
+        return Answer(JSON, json_body(document))
 
     async def _metrics_text(self, scope: Scope, call: Call) -> Answer:
         from .exposition import CONTENT_TYPE, text_of  # not needed to start
