@@ -6,26 +6,37 @@ The application knows only the protocol `Predictor`; it owns routes, reading, li
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from .batching import Batcher
-from .codecs import Request, body_from_prediction, request_from_body
-from .content_type import media_type_from_accept, media_type_from_content_type
+from .codecs import (
+    Form,
+    Request,
+    body_from_packed,
+    body_from_prediction,
+    request_from_body,
+)
+from .content_type import JSON, media_type_from_accept, media_type_from_content_type
+from .errors import RequestError, shown
+from .explanation import Explainable, Explanations, FlatForest, explain, explainable
 from .features import Schema
+from .forest import FOREST_FILE, ForestRuntime
 from .logs import log
 from .manifest import Manifest
 from .model import Prediction, Runtime
 from .rsgi import Headers
 from .runtimes import candidates, open_proven, read_artifact
-from .settings import Settings
+from .settings import RuntimeChoice, Settings
 
 CHARACTERS_OF_A_VALUE = 24
 """Most a number takes in JSON with what is around it; bodies of more are not small."""
 
-LEAST_BATCH_ROWS = 64
+LEAST_BATCH_ROWS = 1000
+EXPLAIN_HEADER = "x-greenlight-explain"
 
 
 class Invocation(NamedTuple):
@@ -70,12 +81,13 @@ class Predictor(Protocol):
 
 
 class ModelPredictor:
-    """Decodes, predicts and encodes.
+    """Decodes, predicts, explains where asked to, and encodes.
 
     Args:
         manifest: the facts about the model
         runtime: proven
         schema: what decoders know of the model and the limits
+        explainer: says why the model answers as it does
         inline_rows: more rows than this are predicted in a thread, so that /ping stays quick
         batches: whether one call of the runtime for several requests costs less than one for each
     """
@@ -86,15 +98,20 @@ class ModelPredictor:
         runtime: Runtime,
         schema: Schema,
         *,
+        explainer: Explainer,
         inline_rows: int,
         batches: bool,
     ) -> None:
         self.manifest = manifest
         self._runtime = runtime
         self._schema = schema
+        self._explainer = explainer
         self._inline_rows = inline_rows
         self._inline_bytes = inline_rows * len(schema.rules) * CHARACTERS_OF_A_VALUE
         self._batches = batches
+        self._predict_packed: Callable[[bytes], bytes] | None = None
+        if isinstance(runtime, ForestRuntime) and schema.quick is not None:
+            self._predict_packed = runtime.predict_packed
         self.batcher = Batcher(
             runtime, inline_rows=inline_rows, max_rows=max(inline_rows, LEAST_BATCH_ROWS)
         )
@@ -105,6 +122,7 @@ class ModelPredictor:
             self.manifest,
             runtime,
             self._schema,
+            explainer=self._explainer,
             inline_rows=self._inline_rows,
             batches=self._batches,
         )
@@ -114,19 +132,32 @@ class ModelPredictor:
         written, request = self._decoded(invocation)
         rows = len(request.rows)
         if rows <= self._inline_rows and not self._batches:
+            answer = self._packed_answer(written, request)
+            if answer is not None:
+                return answer
             prediction = self._runtime.predict(request.inputs)
         else:
             prediction = await self.batcher.predict(request.inputs, rows)
-        return self._encoded(written, request, prediction)
+        explanations: Explanations | None = None
+        if request.explain or is_explanation_wanted(invocation.headers):
+            explanations = await asyncio.to_thread(self._explainer.explain, request)
+        return self._encoded(written, request, prediction, explanations)
 
     def answer_now(self, invocation: Invocation, *, is_alone: bool) -> Answer | None:
         """Answer a small invocation at once; None where it is large, or can join a batch."""
-        if len(invocation.body) > self._inline_bytes or (self._batches and not is_alone):
+        if (
+            len(invocation.body) > self._inline_bytes
+            or (self._batches and not is_alone)
+            or invocation.headers.get(EXPLAIN_HEADER) is not None
+        ):
             return None
         written, request = self._decoded(invocation)
-        if len(request.rows) > self._inline_rows:
+        if len(request.rows) > self._inline_rows or request.explain:
             return None
-        return self._encoded(written, request, self._runtime.predict(request.inputs))
+        answer = self._packed_answer(written, request)
+        if answer is not None:
+            return answer
+        return self._encoded(written, request, self._runtime.predict(request.inputs), None)
 
     def _decoded(self, invocation: Invocation) -> tuple[str, Request]:
         get = invocation.headers.get
@@ -134,9 +165,70 @@ class ModelPredictor:
         written = media_type_from_accept(get("accept"), read)
         return written, request_from_body(read, invocation.body, self._schema)
 
-    def _encoded(self, written: str, request: Request, prediction: Prediction) -> Answer:
-        body = body_from_prediction(written, request, prediction, self._schema)
+    def _packed_answer(self, written: str, request: Request) -> Answer | None:
+        """Answer the commonest request of a forest without making arrays of it."""
+        packed = request.packed
+        if packed is None or self._predict_packed is None or request.form is not Form.INSTANCES:
+            return None
+        if written != JSON:
+            return None
+        body = body_from_packed(written, request, self._predict_packed(packed), self._schema)
+        return None if body is None else Answer(written, body, (), len(request.rows))
+
+    def _encoded(
+        self,
+        written: str,
+        request: Request,
+        prediction: Prediction,
+        explanations: Explanations | None,
+    ) -> Answer:
+        body = body_from_prediction(written, request, prediction, self._schema, explanations)
         return Answer(written, body, (), len(request.rows))
+
+
+class Explainer:
+    """Explains a model's answers, if it is one of trees.
+
+    Args:
+        content: of the artifact's `forest.bin`; None where it has none
+        max_rows: most rows of one request
+        with_kernel: whether the compiled module may be used where there is one
+    """
+
+    def __init__(self, content: bytes | None, *, max_rows: int, with_kernel: bool) -> None:
+        self._content = content
+        self._max_rows = max_rows
+        self._with_kernel = with_kernel
+        self._forest: Explainable | None = None
+
+    def explain(self, request: Request) -> Explanations:
+        """Explain a request's rows.
+
+        Raises:
+            NotExplainableError: not such a model, or too many rows
+        """
+        if self._forest is None:
+            # Made when first asked for: most models in service never are.
+            if self._content is None or self._with_kernel:
+                self._forest = explainable(self._content)
+            else:
+                self._forest = FlatForest(self._content)
+        [matrix] = request.inputs.values()
+        return explain(self._forest, matrix, max_rows=self._max_rows)
+
+
+def is_explanation_wanted(headers: Headers) -> bool:
+    """Read the header that asks for explanations.
+
+    Raises:
+        RequestError: it says neither yes nor no
+    """
+    given = headers.get(EXPLAIN_HEADER)
+    if given is None or given.strip().lower() in ("", "false"):
+        return False
+    if given.strip().lower() != "true":
+        raise RequestError(f"{EXPLAIN_HEADER} is {shown(given)}; it must be true or false")
+    return True
 
 
 def load_predictor(directory: Path, settings: Settings) -> ModelPredictor:
@@ -163,6 +255,11 @@ def load_predictor(directory: Path, settings: Settings) -> ModelPredictor:
         artifact.manifest,
         runtime,
         artifact.schema,
-        inline_rows=settings.inline_rows,
+        explainer=Explainer(
+            artifact.files.get(FOREST_FILE),
+            max_rows=settings.max_explained_rows,
+            with_kernel=settings.runtime is RuntimeChoice.AUTO,
+        ),
+        inline_rows=0 if candidate.is_slow else settings.inline_rows,
         batches=candidate.batches,
     )

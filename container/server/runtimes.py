@@ -52,12 +52,14 @@ class Candidate:
         name: its word in logs and metrics
         reason: why it may answer, and why better ones may not
         batches: whether one call for several requests costs less than one for each
+        is_slow: whether even one row takes so long that it is predicted in a thread
         open: loads it
     """
 
     name: str
     reason: str
     batches: bool
+    is_slow: bool = False
     open: Callable[[], Runtime]
 
 
@@ -76,7 +78,9 @@ def read_artifact(directory: Path, settings: Settings) -> Artifact:
         manifest=manifest,
         files=files,
         golden=golden_from_document(json_object(files[GOLDEN_FILE], GOLDEN_FILE), manifest),
-        schema=schema_from_manifest(manifest, settings.max_rows),
+        schema=schema_from_manifest(
+            manifest, settings.max_rows, with_kernel=settings.runtime is RuntimeChoice.AUTO
+        ),
     )
 
 
@@ -94,6 +98,7 @@ def candidates(artifact: Artifact, settings: Settings) -> list[Candidate]:
                 name="sklearn",
                 reason="the manifest says that scikit-learn itself answers",
                 batches=not artifact.manifest.outputs,
+                is_slow=True,
                 open=lambda: _open_sklearn(artifact, part, settings),
             )
         ]

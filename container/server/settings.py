@@ -38,7 +38,7 @@ class Settings:
         max_rows: most instances in one request
         max_explained_rows: most instances in one request that asks for explanations, which cost a
             thousand times what predictions do
-        inline_rows: up to so many instances are predicted on the event loop; more go to a thread,
+        inline_rows: up to so many instances are predicted where they arrive; more go to a thread,
             so that /ping answers meanwhile
         body_timeout_seconds: how long a client may take to send its body
         drain_seconds: how long in-flight requests may take after SIGTERM; SageMaker sends SIGKILL
@@ -60,7 +60,7 @@ class Settings:
     max_body_bytes: int = 6 * 1024 * 1024
     max_rows: int = 10_000
     max_explained_rows: int = 100
-    inline_rows: int = 64
+    inline_rows: int = 256
     body_timeout_seconds: int = 30
     drain_seconds: int = 25
     log_level: int = 20
