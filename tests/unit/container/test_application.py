@@ -103,7 +103,12 @@ def test_a_request_id_is_kept_or_made(model: ModelPredictor) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "message"),
     [
-        ("GET", "/", 404, "there is no '/'; the paths are /ping, /invocations, "),
+        (
+            "GET",
+            "/",
+            404,
+            "there is no '/'; the paths are /ping, /invocations, /execution-parameters, /metrics",
+        ),
         ("GET", "/invocations", 405, "/invocations takes POST, not 'GET'"),
         ("POST", "/ping", 405, "/ping takes GET, not 'POST'"),
     ],
