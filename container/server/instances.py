@@ -101,10 +101,7 @@ def check_instances(instances: Any, *, field: str, schema: Schema) -> list[list[
                 instance=index,
             )
         if len(instance) != len(schema.rules):
-            raise InvalidInstanceError(
-                f"instance {index} has {len(instance)} features; it must be {row_wanted}",
-                instance=index,
-            )
+            raise wrong_length(index, len(instance), schema)
         rows.append(
             [
                 checked_value(index, rule, value)
@@ -119,6 +116,14 @@ def row_in_words(rules: Sequence[FeatureRule]) -> str:
     types = {rule.type for rule in rules}
     noun = NOUNS[types.pop()][1] if len(types) == 1 else "values"
     return f"a list of {len(rules)} {noun} ({names_in_words(rules)})"
+
+
+def wrong_length(index: int, length: int, schema: Schema) -> InvalidInstanceError:
+    """Give the error of a row with too few or too many values."""
+    return InvalidInstanceError(
+        f"instance {index} has {length} features; it must be {row_in_words(schema.rules)}",
+        instance=index,
+    )
 
 
 def names_in_words(rules: Sequence[FeatureRule]) -> str:

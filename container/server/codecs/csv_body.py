@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import orjson
 from ..errors import InvalidInstanceError, MalformedBodyError, shown
 from ..explanation import Explanations
 from ..features import FeatureRule, Schema
-from ..instances import names_in_words, request_from_instances
+from ..instances import names_in_words, request_from_instances, wrong_length
 from ..manifest import FeatureType, Task
 from ..model import Prediction
 from ..request import Form, Request
@@ -99,6 +99,9 @@ def _plain_rows(body: bytes, schema: Schema, has_header: bool | None) -> list[li
     lines = body.rstrip(b"\r\n").decode("ascii").splitlines()
     if len(lines) > schema.max_rows:
         return None
+    commas = len(schema.rules) - 1
+    if any(line.count(",") != commas for line in lines):
+        return None
     try:
         return [list(map(float, line.split(","))) for line in lines]
     except ValueError:
@@ -107,21 +110,26 @@ def _plain_rows(body: bytes, schema: Schema, has_header: bool | None) -> list[li
 
 def _checked_rows(body: bytes, schema: Schema, has_header: bool | None) -> list[list[Any]]:
     lines = _lines(body)
-    first = next(lines, [])
+    first = next(lines, None)
+    if first is None:
+        return []
     order: Sequence[int] = range(len(schema.rules))
-    rows = []
+    rows: list[list[Any]] = []
     if has_header or (has_header is None and _is_header(first, schema)):
         order = _order(first, schema)
     else:
-        rows.append(_row(first, order, schema))
-    rows.extend(_row(line, order, schema) for line in islice(lines, schema.max_rows + 1))
-    if len(rows) > schema.max_rows:
-        count = len(rows) + sum(1 for _ in lines)
-        raise InvalidInstanceError(
-            f"{FIELD} has {count} instances; at most {schema.max_rows} are allowed in one "
-            "request: split it"
-        )
-    return [] if rows == [[]] else rows
+        lines = chain([first], lines)
+    for index, line in enumerate(lines):
+        if index == schema.max_rows:
+            count = index + 1 + sum(1 for _ in lines)
+            raise InvalidInstanceError(
+                f"{FIELD} has {count} instances; at most {schema.max_rows} are allowed in one "
+                "request: split it"
+            )
+        if len(line) != len(order):
+            raise wrong_length(index, len(line), schema)
+        rows.append(_row(line, order, schema))
+    return rows
 
 
 def _lines(body: bytes) -> Iterator[Line]:
@@ -138,9 +146,7 @@ def _lines(body: bytes) -> Iterator[Line]:
 
 
 def _row(line: Line, order: Sequence[int], schema: Schema) -> list[Any]:
-    """Give a line's values in the order of the features; as it is where it has too few or many."""
-    if len(line) != len(order):
-        return list(line)
+    """Give a line's values in the order of the features."""
     return [_value(rule, line[at]) for rule, at in zip(schema.rules, order, strict=True)]
 
 
@@ -161,6 +167,8 @@ def _is_header(line: Line, schema: Schema) -> bool:
 
     The latter is a header with a mistake; that is to be said of it, and not that a value is wrong.
     """
+    if len(line) > 2 * len(schema.rules):
+        return False
     names = [name.strip() for name in line]
     if len(names) == len(schema.rules) and set(names) == schema.positions.keys():
         return True
@@ -170,15 +178,17 @@ def _is_header(line: Line, schema: Schema) -> bool:
 
 
 def _order(header: Line, schema: Schema) -> list[int]:
+    """Give the column of each feature."""
     names = [name.strip() for name in header]
-    unknown = [name for name in names if name not in schema.positions]
-    missing = [name for name in schema.feature_names if name not in names]
-    twice = [name for position, name in enumerate(names) if name in names[:position]]
+    column_of = {name: column for column, name in enumerate(names)}
+    missing = (name for name in schema.feature_names if name not in column_of)
+    unknown = (name for name in names if name not in schema.positions)
+    twice = (name for column, name in enumerate(names) if column_of[name] != column)
     for problem, found in (("has no", missing), ("names", unknown), ("names twice", twice)):
-        if found:
+        for name in found:
             raise MalformedBodyError(
-                f"the header line {problem} {shown(found[0])}; it must name each feature once: "
+                f"the header line {problem} {shown(name)}; it must name each feature once: "
                 f"{names_in_words(schema.rules)}; without a header line, say text/csv; "
                 "header=absent"
             )
-    return [names.index(name) for name in schema.feature_names]
+    return [column_of[name] for name in schema.feature_names]

@@ -13,14 +13,36 @@ from ..features import Schema
 from ..instances import request_from_instances
 from ..model import Prediction
 from ..request import Form, Request
-from .json_text import EXAMPLE, json_body, read_json
+from .json_text import EXAMPLE, has_no_hidden_key, json_body, read_json_strictly
 
 EXPLAIN = "explain"
 
 
 def decode_json(body: bytes, schema: Schema) -> Request:
-    """Read a body; rows are lists, or objects by feature name."""
-    return _plain_request(body, schema) or _checked_request(body, schema)
+    """Read a body; rows are lists, or objects by feature name.
+
+    Raises:
+        MalformedBodyError: as `read_json`, or not an object with the keys it needs and no others
+        InvalidInstanceError: as `request_from_instances`
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _checked_request(read_json_strictly(body), schema)
+    # One colon: one key, not hidden by a duplicate, and neither objects nor texts with colons.
+    if schema.pack_rows is not None and type(document) is dict and body.count(b":") == 1:
+        form = Form.INSTANCES
+        rows: Any = document.get("instances")
+        if rows is None:
+            form = Form.FEATURES
+            rows = document.get("features")
+        packed = schema.pack_rows(rows, len(schema.rules))
+        if packed and len(rows) <= schema.max_rows:
+            text = body.partition(b":")[2]
+            return Request(form, rows, schema, is_plain=True, packed=packed, text=text)
+    if not has_no_hidden_key(document, body):
+        document = read_json_strictly(body)
+    return _checked_request(document, schema)
 
 
 def encode_json(
@@ -44,31 +66,7 @@ def encode_packed(request: Request, answer: bytes, schema: Schema) -> bytes | No
     return b'{"predictions":[%b]}' % written
 
 
-def _plain_request(body: bytes, schema: Schema) -> Request | None:
-    """Read what nearly every body is, rows of numbers under one key; None where this is not one."""
-    if schema.pack_rows is None:
-        return None
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    # One colon: one key, not hidden by a duplicate.
-    if type(document) is not dict or body.count(b":") != 1:
-        return None
-    form = Form.INSTANCES
-    rows: Any = document.get("instances")
-    if rows is None:
-        form = Form.FEATURES
-        rows = document.get("features")
-    packed = schema.pack_rows(rows, len(schema.rules))
-    if not packed or len(rows) > schema.max_rows:
-        return None
-    text = body.partition(b":")[2]
-    return Request(form, rows, schema, is_plain=True, packed=packed, text=text)
-
-
-def _checked_request(body: bytes, schema: Schema) -> Request:
-    document = read_json(body)
+def _checked_request(document: Any, schema: Schema) -> Request:
     form = _form(document)
     explain = document.get(EXPLAIN, False)
     if type(explain) is not bool:

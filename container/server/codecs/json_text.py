@@ -32,18 +32,16 @@ def read_json(text: bytes, what: str = "the body") -> Any:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
         return read_json_strictly(text, what)
-    # As many colons as keys: no key can be hidden by a duplicate. A colon within a string only
-    # leads to the slow reading.
-    if text.count(b":") == _keys(document):
-        return document
-    return read_json_strictly(text, what)
+    return document if has_no_hidden_key(document, text) else read_json_strictly(text, what)
 
 
-def _keys(document: Any) -> int:
-    """Count the keys down to the objects in a list in an object; rows have none further down."""
+def has_no_hidden_key(document: Any, text: bytes) -> bool:
+    """Tell whether orjson certainly dropped no key; a colon within a string leaves it uncertain."""
+    colons = text.count(b":")
     if type(document) is not dict:
-        return 0
-    return len(document) + sum(
+        return colons == 0
+    # As many colons as keys; rows have no keys further down than objects in a list in an object.
+    return colons == len(document) or colons == len(document) + sum(
         len(item)
         for value in document.values()
         if type(value) is list
