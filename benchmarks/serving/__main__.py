@@ -21,7 +21,7 @@ from benchmarks.serving.environment import (
     python_of,
 )
 from benchmarks.serving.figures import goals_from_rows, table_lines
-from benchmarks.serving.ours import FLOOR, OURS, OURS_ON_ONNX
+from benchmarks.serving.ours import ASYNCIO_FLOOR, FLOOR, OURS, OURS_ON_ONNX
 from benchmarks.serving.peers import ALL_PEERS
 from benchmarks.serving.quick import CONTESTANTS, ROUNDS, quick
 from benchmarks.serving.run import Run
@@ -30,7 +30,7 @@ from benchmarks.serving.workload import REPOSITORY, prepared_model
 from benchmarks.serving.wrk import LoadError, check_wrk
 
 RESULT = Path(__file__).parent / "result.json"
-ALL = (OURS, OURS_ON_ONNX, FLOOR, *ALL_PEERS)
+ALL = (OURS, OURS_ON_ONNX, FLOOR, ASYNCIO_FLOOR, *ALL_PEERS)
 MODELS = REPOSITORY / "build" / "bench" / "models"
 
 

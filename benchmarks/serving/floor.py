@@ -1,9 +1,11 @@
 """The floor: the container's own HTTP server, answering a constant. What is above it is ours to do.
 
-It runs `server.http_server` exactly as the container does, imports nothing else of it, and does no
-more for a request than HTTP asks of any application: take the body, answer.
+It runs `server.http_server` as the container does, with the same options and, unless told
+otherwise, the same short way: requests are answered in the thread that read them. It does no more
+than HTTP asks of any application, which is to take the body and to answer.
 
-`python benchmarks/serving/floor.py PORT ANSWER_FILE`, with `container` on PYTHONPATH.
+`python benchmarks/serving/floor.py PORT ANSWER_FILE [--asyncio]`, with `container` on PYTHONPATH;
+`--asyncio` is granian as it comes: each request a task of the event loop.
 """
 
 from __future__ import annotations
@@ -13,33 +15,76 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from server.http_server import http_server
-from server.rsgi import Exchange, Scope
 
 HEADERS = [("content-type", "application/json")]
+answer = b""
 
 
-class Constant:
-    """Reads the body and answers the same bytes, whatever was asked."""
+class Arrival:
+    """Answers when the body is there."""
 
-    def __init__(self, answer: bytes) -> None:
-        self._answer = answer
+    __slots__ = ("exchange",)
 
-    async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
-        """Answer one request; a ping is a request without a body."""
+    def __init__(self, exchange: Any) -> None:
+        self.exchange = exchange
+
+    def __call__(self, future: Any) -> None:
+        future.result()
+        self.exchange.response_bytes(200, HEADERS, answer)
+
+
+class ShortLoop(asyncio.SelectorEventLoop):
+    """Lets granian call an arrival where it is, as the container's loop does."""
+
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: Any = None
+    ) -> Any:
+        if type(callback) is Arrival:
+            return callback(*args)
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
+
+class Taker:
+    """Takes every request."""
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Nothing is left to the loop."""
+
+    def take(self, scope: Any, exchange: Any) -> bool:
+        """Wait for the body, which a ping does not have."""
+        exchange().add_done_callback(Arrival(exchange))
+        return True
+
+
+class Application:
+    """Reads the body and answers, in a task of the event loop."""
+
+    async def __rsgi__(self, scope: Any, exchange: Any) -> None:
         await exchange()
-        exchange.response_bytes(200, HEADERS, self._answer)
+        exchange.response_bytes(200, HEADERS, answer)
 
 
-async def serve(port: int, answer: bytes) -> None:
+async def serve(port: int, *, is_short: bool) -> None:
     """Answer until SIGTERM."""
-    server = http_server(Constant(answer), address="127.0.0.1", port=port)
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, server.stop)
+    taker = Taker() if is_short else None
+    server = http_server(Application(), address="127.0.0.1", port=port, taker=taker)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
     await server.serve()
 
 
-if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2]).read_bytes()))
+def main() -> None:
+    """Serve."""
+    global answer
+    answer = Path(sys.argv[2]).read_bytes()
+    is_short = "--asyncio" not in sys.argv
+    factory = ShortLoop if is_short else asyncio.SelectorEventLoop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(serve(int(sys.argv[1]), is_short=is_short))
     os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

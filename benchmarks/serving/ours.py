@@ -45,13 +45,26 @@ def _nothing(*_: object) -> Answer:
     raise ValueError("the floor predicts nothing")
 
 
+_FLOOR_COMMAND = (
+    *("{python}", str(REPOSITORY / "benchmarks/serving/floor.py"), "{port}", "{answer}"),
+)
 FLOOR = Contestant(
     name="floor",
     role="floor",
     environment="ours",
-    command=("{python}", str(REPOSITORY / "benchmarks/serving/floor.py"), "{port}", "{answer}"),
+    command=_FLOOR_COMMAND,
     directory=CONTAINER,
     variables={"PYTHONPATH": str(CONTAINER)},
+    body=instances_body,
+    read=_nothing,
+)
+ASYNCIO_FLOOR = Contestant(
+    name="floor, asyncio",
+    role="floor",
+    environment="ours",
+    command=(*_FLOOR_COMMAND, "--asyncio"),
+    directory=CONTAINER,
+    variables=FLOOR.variables,
     body=instances_body,
     read=_nothing,
 )
