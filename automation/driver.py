@@ -77,7 +77,8 @@ def up(
     """
     spec, target, base = _load(root, model, stage)
     workspace.check_setup()
-    found = artifact_for(spec, root, estimator, artifact, listen)
+    region = stack_facts.region_from(base["config"])
+    found = artifact_for(spec, root, estimator, artifact, listen, region)
     stack, config = _prepared(root, target, base, spec, found)
     summary = _previewed(stack, listen) if with_preview else None
     message = f"greenlight up {target.model} {found.manifest['estimator']} {found.short_digest}"
@@ -96,7 +97,8 @@ def preview(
     """Say what `up` would change and what of it is dangerous; the stack is made if need be."""
     spec, target, base = _load(root, model, stage)
     workspace.check_setup()
-    found = artifact_for(spec, root, estimator, artifact, listen)
+    region = stack_facts.region_from(base["config"])
+    found = artifact_for(spec, root, estimator, artifact, listen, region)
     stack, _ = _prepared(root, target, base, spec, found)
     return _previewed(stack, listen)
 
@@ -251,9 +253,17 @@ def _load(root: Path, model: str, stage: str) -> tuple[ModelSpec, StackTarget, d
 
 
 def artifact_for(
-    spec: ModelSpec, root: Path, estimator: str | None, artifact: Path | None, listen: Listeners
+    spec: ModelSpec,
+    root: Path,
+    estimator: str | None,
+    artifact: Path | None,
+    listen: Listeners,
+    region: str | None = None,
 ) -> Artifact:
     """Give the artifact of a folder `greenlight package` made, or package the model now.
+
+    Args:
+        region: where a spec's source is looked for; left out, the environment's.
 
     Raises:
         PackagingError: the gate refused the model, or the folder holds none of its artifacts.
@@ -264,7 +274,7 @@ def artifact_for(
         return artifacts.store(root, spec.model, found.archive.read_bytes())
     from automation.packaging import package
 
-    packaged = package(spec, root, estimator=estimator)
+    packaged = package(spec, root, estimator=estimator, region=region)
     if listen.on_package is not None:
         listen.on_package(packaged)
     return packaged.artifact

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from automation import sample_rows, training
+from automation.artifact import GOLDEN_NAME, GRAPH_NAME, MANIFEST_NAME
 from automation.errors import SourceError
 from automation.estimator_file import estimator_from_files
 from automation.inference_script import (
@@ -23,6 +24,9 @@ from automation.spec import ModelSpec, Runtime
 from automation.training import TrainedModel
 from automation.version_drift import LOCKS, locked_versions
 
+# What the gate writes itself.
+RESERVED_NAMES = {MANIFEST_NAME, GOLDEN_NAME, GRAPH_NAME, "forest.bin"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
@@ -30,6 +34,7 @@ class Origin:
 
     Args:
         script: the inference script that goes into the artifact.
+        files: what a script's model_fn may want to read, by path in the artifact.
         source: where the estimator was read, and the digest of what was read there; None for one
             that was trained here.
         notes: what a person should know of it.
@@ -37,6 +42,7 @@ class Origin:
 
     trained: TrainedModel
     script: InferenceScript | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
     source: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
 
@@ -64,7 +70,7 @@ def from_data(
         SourceError: there are no rows, or they do not fit.
         EstimatorFileError: there is no estimator, or it does not fit the training script's rows.
         VersionDriftError: it was fitted by another scikit-learn.
-        ScriptError: the inference script cannot be served.
+        ScriptError: the inference script cannot be served, or its files would be in the way.
     """
     table = spec.rows if rows is None else rows
     if table is None and spec.script is None:
@@ -80,10 +86,12 @@ def from_data(
     else:
         trained = sample_rows.with_estimator(training.train(spec, root), estimator, data.label)
     script, notes = _script_of(data, spec, root)
+    files = _files_for(script, data)
     digest = hashlib.sha256(data.files[path]).hexdigest()
     return Origin(
         trained=trained,
         script=script,
+        files=files,
         source={"name": data.label, "file": path, "sha256": digest},
         notes=data.notes + notes,
     )
@@ -110,6 +118,24 @@ def import_warnings(
     )
 
 
+def _files_for(script: InferenceScript | None, data: ModelData) -> dict[str, bytes]:
+    """Give a script that loads its model itself all that came beside the model."""
+    if script is None or "model_fn" not in script.functions:
+        return {}
+    files = {path: content for path, content in data.files.items() if not _is_code(path)}
+    taken = sorted(RESERVED_NAMES & files.keys())
+    if taken:
+        raise SourceError(
+            f"{data.name} holds {', '.join(taken)}, and the artifact has files of its own of that "
+            "name; call them something else in the archive and in model_fn"
+        )
+    return files
+
+
+def _is_code(path: str) -> bool:
+    return path.startswith(f"{CODE_FOLDER}/")
+
+
 def _script_of_project(spec: ModelSpec, root: Path) -> InferenceScript | None:
     if spec.inference_script is None:
         return None
@@ -120,8 +146,7 @@ def _script_of(
     data: ModelData, spec: ModelSpec, root: Path
 ) -> tuple[InferenceScript | None, tuple[str, ...]]:
     """Choose the script: the spec's own, else one that lies in the archive."""
-    code = {path: content for path, content in data.files.items()
-            if path.startswith(f"{CODE_FOLDER}/")}  # fmt: skip
+    code = {path: content for path, content in data.files.items() if _is_code(path)}
     own = _script_of_project(spec, root)
     if own is not None:
         note = f"{CODE_FOLDER}/ of {data.name} is left out: {spec.inference_script} serves instead"

@@ -128,7 +128,7 @@ def package_origin(
     live = sklearn_answers(trained, trained.live_rows)
     accuracy = score(trained, live) if trained.has_labels else None
     notes = origin.notes + import_warnings(origin.script, root, runtime)
-    files = {artifacts.GOLDEN_NAME: artifacts.json_bytes(golden_for(trained))}
+    files = {**origin.files, artifacts.GOLDEN_NAME: artifacts.json_bytes(golden_for(trained))}
     form: dict[str, Any]
     if runtime is Runtime.ONNX:
         graph = conversion.convert(trained)

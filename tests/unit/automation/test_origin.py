@@ -73,6 +73,7 @@ def test_a_script_in_the_archive_serves_with_the_model(spec: ModelSpec, tmp_path
 
     assert origin.script is not None
     assert list(origin.script.files) == ["code/inference.py", "code/words.txt"]
+    assert origin.files == {}
     assert "code/inference.py of s3://b/m.tar.gz serves with the model" in origin.notes[1]
 
 
@@ -103,6 +104,27 @@ def test_a_script_in_the_archive_is_held_to_the_same_rules(spec: ModelSpec, tmp_
     data = the_data(**{"code/inference.py": SCRIPT, "code/requirements.txt": b"torch"})
 
     with pytest.raises(ScriptError, match="nothing is installed when the container starts"):
+        from_data(data, spec, tmp_path, rows=None, allow_pickle=False)
+
+
+def test_a_script_that_loads_the_model_itself_keeps_the_files_beside_it(
+    spec: ModelSpec, tmp_path: Path
+) -> None:
+    script = SCRIPT + b"def model_fn(model_dir):\n    return None\n"
+    data = the_data(**{"code/inference.py": script, "words/list.txt": b"x"})
+
+    origin = from_data(data, spec, tmp_path, rows=None, allow_pickle=False)
+
+    assert origin.files == {"model.skops": ESTIMATOR, "words/list.txt": b"x"}
+
+
+def test_a_file_for_the_script_may_not_be_called_as_one_of_the_artifacts_own(
+    spec: ModelSpec, tmp_path: Path
+) -> None:
+    script = b"def model_fn(model_dir):\n    return None\n"
+    data = the_data(**{"code/inference.py": script, "model.onnx": b"x"})
+
+    with pytest.raises(SourceError, match=r"holds model\.onnx, and the artifact has files of its"):
         from_data(data, spec, tmp_path, rows=None, allow_pickle=False)
 
 
