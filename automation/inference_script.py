@@ -17,6 +17,13 @@ from automation.errors import ScriptError
 
 # Source: sagemaker-inference toolkit and sagemaker-scikit-learn container documentation.
 FUNCTIONS = {"model_fn": 1, "input_fn": 2, "predict_fn": 2, "output_fn": 2}
+# What other containers of SageMaker call and this server does not.
+OTHER_FUNCTIONS = {
+    "transform_fn": "split it into input_fn, predict_fn and output_fn",
+    "pre_model_fn": "do it in model_fn",
+    "model_warmup_fn": "do it in model_fn; the golden rows warm the model",
+    "execution_parameters_fn": "the server answers /execution-parameters itself",
+}
 CODE_FOLDER = "code"
 SCRIPT_NAME = "inference.py"
 SCRIPT_PATH = f"{CODE_FOLDER}/{SCRIPT_NAME}"
@@ -85,22 +92,28 @@ def script_from_files(files: Mapping[str, bytes], name: str) -> InferenceScript:
         for path, content in sorted(files.items())
         if path.endswith(".py")
     }
-    functions = _functions(trees[SCRIPT_PATH])
-    if not functions:
+    defined = _functions(trees[SCRIPT_PATH])
+    functions = {known: defined[known] for known in FUNCTIONS if known in defined}
+    problems = [
+        f"{other} is not called here; {instead}"
+        for other, instead in OTHER_FUNCTIONS.items()
+        if other in defined
+    ]
+    if not functions and not problems:
         raise ScriptError(
             f"{name} has none of the functions {', '.join(FUNCTIONS)}; give at least one of them, "
             "or leave the script out"
         )
-    problems = [
+    problems.extend(
         problem
         for function, definition in functions.items()
         if (problem := _misfit(function, definition)) is not None
-    ]
+    )
     if problems:
         raise ScriptError(f"{name} cannot be served: {'; '.join(problems)}")
     return InferenceScript(
         files=dict(sorted(files.items())),
-        functions=tuple(function for function in FUNCTIONS if function in functions),
+        functions=tuple(functions),
         imports=tuple(sorted(_foreign_imports(trees))),
     )
 
@@ -138,7 +151,7 @@ def _parsed(content: bytes, name: str) -> ast.Module:
 
 
 def _functions(tree: ast.Module) -> dict[str, ast.AST]:
-    """Find what a script defines under the names that are called, however it does so."""
+    """Find what a script gives a name to when it is loaded, however it does so."""
     found: dict[str, ast.AST] = {}
     for node in _run_at_load(tree.body):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -150,7 +163,7 @@ def _functions(tree: ast.Module) -> dict[str, ast.AST]:
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
         else:
             continue
-        found.update({name: node for name in names if name in FUNCTIONS})
+        found.update(dict.fromkeys(names, node))
     return found
 
 

@@ -69,6 +69,7 @@ def test_a_function_counts_however_it_gets_its_name(source: str) -> None:
         ("def predict_fn(data):\n    pass\n", "predict_fn in line 1 cannot be called with 2 arg"),
         ("def model_fn(a, b):\n    pass\n", "model_fn in line 1 cannot be called with 1 argument$"),
         ("def input_fn(a, b, *, c):\n    pass\n", "input_fn in line 1 cannot be called with 2"),
+        ("def transform_fn(m, d, c, a):\n    pass\n", "transform_fn is not called here; split it"),
         ("async def model_fn(a):\n    pass\n", "model_fn in line 1 is async"),
     ],
 )
