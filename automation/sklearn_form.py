@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from automation.answers import sklearn_answers
+from automation.equality import random_rows
 from automation.errors import ConversionError, EqualityError
 from automation.estimator_file import SCHEMA_NAME, load_skops, untrusted_types
+from automation.feature_facts import features_of
 from automation.spec import Runtime
 from automation.training import TrainedModel
 
@@ -106,7 +108,8 @@ def prove_equal(trained: TrainedModel, written: SklearnFile) -> int:
     Raises:
         EqualityError: it does not, or scikit-learn answers none of the rows.
     """
-    rows = np.concatenate([trained.training_rows, trained.live_rows])
+    drawn = random_rows(trained, features_of(trained))
+    rows = np.concatenate([trained.training_rows, trained.live_rows, drawn])
     expected = sklearn_answers(trained, rows)
     given = sklearn_answers(replace(trained, estimator=written.estimator), rows)
     if not expected.is_answered.any():

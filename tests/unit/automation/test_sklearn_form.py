@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from automation.driver import ROOT
+from automation.equality import RANDOM_ROWS
 from automation.errors import ConversionError, EqualityError
 from automation.sklearn_form import SklearnFile, prove_equal, sklearn_file, stable_skops
 from tests.support.trained_models import a_trained_model
@@ -50,7 +51,7 @@ def test_what_is_read_back_answers_as_what_was_written(kind: type[Any]) -> None:
 
     assert written.name == "model.skops"
     assert written.warnings == ()
-    assert prove_equal(a_trained_model(estimator=fitted), written) == 30
+    assert prove_equal(a_trained_model(estimator=fitted), written) == 30 + RANDOM_ROWS
 
 
 def test_what_skops_cannot_vouch_for_is_refused_with_its_name() -> None:
@@ -90,5 +91,5 @@ def test_an_estimator_that_answers_no_row_proves_nothing() -> None:
     written = sklearn_file(trained.estimator, allow_pickle=False)
     trained.estimator.predict = None
 
-    with pytest.raises(EqualityError, match="scikit-learn answers none of 30 rows"):
+    with pytest.raises(EqualityError, match="scikit-learn answers none of 286 rows"):
         prove_equal(trained, written)
