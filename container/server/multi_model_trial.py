@@ -39,7 +39,9 @@ LONGEST_TRIAL_SECONDS = 300
 """SageMaker waits 360 s for a load, and the load proper comes after the trial."""
 
 LONGEST_FIRST_LOAD_SECONDS = 20
-"""A model that takes longer is loaded once only, and the libraries it needs count as its own."""
+LARGEST_FIRST_GROWTH_BYTES = 512 * 1024 * 1024
+"""Above either a model is loaded once only: the second load would take too long, or memory that may
+not be there, and the libraries that count as the model's own then are a small part of it."""
 
 REFUSALS: dict[str, type[ServerError]] = {
     kind.code: kind for kind in (GoldenMismatchError, TrialError, ModelMemoryError)
@@ -135,9 +137,8 @@ def measured_bytes(directory: Path, settings: Settings) -> int:
     took_seconds = monotonic() - began
     give_memory_back()
     before = resident_bytes()
-    if took_seconds > LONGEST_FIRST_LOAD_SECONDS:
-        growth = before - empty
-    else:
+    growth = before - empty
+    if is_worth_a_second_load(took_seconds, growth):
         second = load_predictor(directory, settings)
         give_memory_back()
         growth = resident_bytes() - before
@@ -145,6 +146,11 @@ def measured_bytes(directory: Path, settings: Settings) -> int:
     del first
     # Pages freed by something else may hide a small model; its files are at least that large.
     return max(growth, directory_bytes(directory))
+
+
+def is_worth_a_second_load(took_seconds: float, growth_bytes: int) -> bool:
+    """Tell whether a model is so small and quick that a second load measures it better."""
+    return took_seconds <= LONGEST_FIRST_LOAD_SECONDS and growth_bytes <= LARGEST_FIRST_GROWTH_BYTES
 
 
 def main(directory: Path) -> None:

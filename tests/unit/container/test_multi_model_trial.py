@@ -14,7 +14,12 @@ from server.errors import (
     ServerError,
     TrialError,
 )
-from server.multi_model_trial import bytes_from_answer, manifest_digest, measured_bytes
+from server.multi_model_trial import (
+    bytes_from_answer,
+    is_worth_a_second_load,
+    manifest_digest,
+    measured_bytes,
+)
 from server.settings import Settings
 from tests.support.onnx_models import an_iris_classifier
 
@@ -54,6 +59,16 @@ def test_a_model_is_at_least_as_large_as_its_files(tmp_path: Path) -> None:
     (directory / "more").write_bytes(bytes(50_000_000))
 
     assert measured_bytes(directory, Settings()) >= 50_000_000
+
+
+@pytest.mark.parametrize(
+    ("took_seconds", "growth_bytes", "is_worth"),
+    [(0.1, 50_000_000, True), (30.0, 50_000_000, False), (0.1, 3_000_000_000, False)],
+)
+def test_a_large_or_slow_model_is_loaded_once_only(
+    took_seconds: float, growth_bytes: int, is_worth: bool
+) -> None:
+    assert is_worth_a_second_load(took_seconds, growth_bytes) is is_worth
 
 
 def test_a_manifest_is_known_by_its_digest_and_a_missing_one_is_not(tmp_path: Path) -> None:
