@@ -94,8 +94,8 @@ def estimator_from_bytes(content: bytes, name: str, *, allow_pickle: bool) -> An
     is_skops = path.endswith(SKOPS_SUFFIX)
     if not is_skops and not allow_pickle:
         raise EstimatorFileError(
-            f"{name} is a pickle, which runs code when it is read; {HOW_TO_SAVE}, or pass "
-            "--allow-pickle for a file you made yourself"
+            f"{name} is a pickle, which runs code when it is read; {HOW_TO_SAVE}, or give "
+            "--allow-pickle to `greenlight package` for a file you made yourself"
         )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -71,9 +71,7 @@ def read_source(source: Source, root: Path, region: str | None = None) -> ModelD
         VersionDriftError: it was trained by another scikit-learn than the one installed here.
         SetupError: there is no region or there are no credentials.
     """
-    if not source.value.startswith("s3:") and source.kind in (
-        SourceKind.ESTIMATOR_FILE, SourceKind.ARTIFACT,
-    ):  # fmt: skip
+    if source.is_local:
         path = source.value
         local = _Place(uri=path, name=path, label=PurePosixPath(path).name)
         return _model_data(local, _read_file(root, path))

@@ -45,8 +45,8 @@ def check_own(
     if PICKLE_NAME in data.files:
         if not allow_pickle:
             raise EstimatorFileError(
-                f"{data.name} holds {PICKLE_NAME}, a pickle, which runs code when it is read; pass "
-                "--allow-pickle for an artifact you made yourself"
+                f"{data.name} holds {PICKLE_NAME}, a pickle, which runs code when it is read; give "
+                "--allow-pickle to `greenlight package` for an artifact you made yourself"
             )
         warnings = (PICKLE_WARNING,)
     _check_versions(data, manifest, root)

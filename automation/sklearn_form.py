@@ -67,7 +67,8 @@ def sklearn_file(estimator: Any, *, allow_pickle: bool) -> SklearnFile:
         return _pickled(estimator)
     raise ConversionError(
         f"{type(estimator).__name__} has no skops form that is safe to read ({problem}); use "
-        "estimators of scikit-learn alone, or pass --allow-pickle for what you made yourself"
+        "estimators of scikit-learn alone, or give --allow-pickle to `greenlight package` for what "
+        "you made yourself"
     )
 
 

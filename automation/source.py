@@ -6,7 +6,7 @@ Only the words are checked here; nothing is read. What cannot be one of these is
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -54,6 +54,12 @@ class Source:
     value: str
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is a path, and not something of AWS's."""
+        is_file = self.kind in (SourceKind.ESTIMATOR_FILE, SourceKind.ARTIFACT)
+        return is_file and not self.value.startswith("s3:")
+
+    @property
     def region(self) -> str | None:
         """The region an ARN names; None leaves it to the caller."""
         return self.value.split(":")[3] if self.value.startswith("arn:") else None
@@ -87,10 +93,8 @@ def source_from_text(text: str, folder: Path) -> Source:
     problem = problem_with(kind, value)
     if problem is not None:
         raise SourceError(f"--from {text!r} {problem}; allowed are {FORMS}")
-    is_path = kind in (SourceKind.ARTIFACT, SourceKind.ESTIMATOR_FILE)
-    if is_path and not text.startswith("s3:"):
-        value = str(folder / text)
-    return Source(kind=kind, value=value)
+    source = Source(kind=kind, value=value)
+    return replace(source, value=str(folder / text)) if source.is_local else source
 
 
 def problem_with(kind: SourceKind, value: str) -> str | None:

@@ -143,7 +143,7 @@ def spec_from_document(document: object, name: str, root: Path) -> ModelSpec:
     elif MODEL_NAME_PATTERN.fullmatch(name) is None:
         problems.append(f"model {name!r} must match {MODEL_NAME_PATTERN.pattern}")
     script, estimator = _training(fields, root, problems)
-    source = _source(fields, problems)
+    source = _source(fields, root, problems)
     rows = _path(fields, "rows", root, problems)
     if script is None and source is None:
         problems.append(
@@ -182,7 +182,7 @@ def _training(
     return Path(script), _text(training, "training.estimator", problems)
 
 
-def _source(fields: Mapping[str, object], problems: list[str]) -> Source | None:
+def _source(fields: Mapping[str, object], root: Path, problems: list[str]) -> Source | None:
     if "source" not in fields:
         return None
     source = _object(fields["source"], "source", problems)
@@ -197,7 +197,10 @@ def _source(fields: Mapping[str, object], problems: list[str]) -> Source | None:
     problem = problem_with(named[0], value) if value else None
     if problem is not None:
         problems.append(f"source.{named[0]} is {value!r}, which {problem}")
-    return Source(kind=named[0], value=value)
+    found = Source(kind=named[0], value=value)
+    if value and problem is None and found.is_local and not (root / value).is_file():
+        problems.append(f"source.{named[0]} is {value!r}; there is no such file in the project")
+    return found
 
 
 def _path(fields: Mapping[str, object], name: str, root: Path, problems: list[str]) -> Path | None:

@@ -178,6 +178,8 @@ def test_every_problem_of_a_model_from_elsewhere_is_listed(root: Path) -> None:
             {"estimatorFile": "model.h5"},
             "source.estimatorFile is 'model.h5', which ends in none of",
         ),
+        ({"estimatorFile": "no.skops"}, "is 'no.skops'; there is no such file in the project"),
+        ({"artifact": "no.tar.gz"}, "is 'no.tar.gz'; there is no such file in the project"),
         ({"trainingJob": "a_b"}, "which is neither the name nor the ARN of a training job"),
         ({"artifact": ["x"]}, "source.artifact is ['x']; give a text"),
     ],
