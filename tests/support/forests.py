@@ -23,7 +23,7 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
-from automation.forest import forest_bytes
+from automation.forest import HEADER, MAGIC, VERSION, forest_bytes
 
 SINGLE = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)
 FORESTS = (
@@ -145,3 +145,11 @@ def trees_of(estimator: Any) -> list[Any]:
     if hasattr(estimator, "tree_"):
         return [estimator.tree_]
     return [each.tree_ for each in np.ravel(estimator.estimators_)]
+
+
+def a_forest_of(splits: list[int], sizes: list[int]) -> bytes:
+    """Give a `forest.bin` of one feature, one output and one value, with any nodes in it."""
+    nodes = len(splits)
+    header = HEADER.pack(MAGIC, VERSION, 0, 1, 1, len(sizes), nodes, 1, 4, 0.0, 1.0)
+    numbers = np.ones(1 + nodes).tobytes() + bytes(4 * nodes)
+    return header + numbers + np.array([*splits, *sizes], dtype="<u4").tobytes() + b"null"

@@ -18,11 +18,17 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from automation.forest import forest_bytes
+from automation.forest import LEAF, forest_bytes
 from server.errors import ArtifactError, NotExplainableError
 from server.explanation import Explainable, FlatForest, explain, explainable
 from server.forest import compiled_forest
-from tests.support.forests import EXPLAINED, FittedForest, a_fitted_forest, fitted_forests
+from tests.support.forests import (
+    EXPLAINED,
+    FittedForest,
+    a_fitted_forest,
+    a_forest_of,
+    fitted_forests,
+)
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +186,24 @@ def test_a_damaged_forest_is_refused_without_the_kernel_too(
 
     with pytest.raises(ArtifactError, match=problem):
         FlatForest(bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("splits", "sizes"),
+    [
+        ([0, 0, LEAF], [3]),
+        ([LEAF, 0, LEAF], [3]),
+        ([LEAF, LEAF, LEAF], [3]),
+        ([0, LEAF, LEAF, LEAF], [4, 0]),
+        ([1, LEAF, LEAF], [3]),
+        ([0, LEAF, LEAF + 1], [3]),
+    ],
+)
+def test_a_tree_that_leads_nowhere_is_refused_without_the_kernel_too(
+    splits: list[int], sizes: list[int]
+) -> None:
+    with pytest.raises(ArtifactError, match="leads outside"):
+        FlatForest(a_forest_of(splits, sizes))
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-from tests.support.forests import FittedForest, a_fitted_forest, fitted_forests
+from automation.forest import LEAF, MAX_DEPTH
+from tests.support.forests import FittedForest, a_fitted_forest, a_forest_of, fitted_forests
 
 greenlight_kernel: Any = pytest.importorskip(
     "greenlight_kernel", reason="no compiled kernel; install a C compiler, then run `make setup`"
@@ -96,6 +97,43 @@ def test_a_header_that_cannot_be_is_named(at: int, value: bytes, problem: str) -
 
     with pytest.raises(ValueError, match=problem):
         greenlight_kernel.Forest(bytes(content))
+
+
+def test_a_forest_made_by_hand_is_walked() -> None:
+    forest = greenlight_kernel.Forest(a_forest_of([0, LEAF, LEAF, LEAF], [3, 1]))
+
+    assert np.frombuffer(forest.predict(packed([[1.0], [-1.0]]))).tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("splits", "sizes", "problem"),
+    [
+        ([0, LEAF], [2], "numbers of trees and nodes"),
+        ([0, 0, LEAF], [3], "children outside its tree"),
+        ([LEAF, 0, LEAF], [3], "children outside its tree"),
+        ([LEAF, LEAF, LEAF], [3], "nodes that no split leads to"),
+        ([0, LEAF, LEAF, LEAF], [3, 0], "sizes of its trees"),
+        ([LEAF, LEAF, LEAF, LEAF], [1, 1], "sizes of its trees"),
+        ([LEAF], [2], "sizes of its trees"),
+        ([1, LEAF, LEAF], [3], "a feature that does not exist"),
+        ([0, LEAF, LEAF + 1], [3], "a value that does not exist"),
+        ([0, LEAF] * MAX_DEPTH + [0, LEAF, LEAF], [2 * MAX_DEPTH + 3], "deeper than"),
+    ],
+)
+def test_a_tree_that_leads_nowhere_is_refused(
+    splits: list[int], sizes: list[int], problem: str
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        greenlight_kernel.Forest(a_forest_of(splits, sizes))
+
+
+def test_the_deepest_tree_is_walked_and_explained() -> None:
+    forest = greenlight_kernel.Forest(
+        a_forest_of([0, LEAF] * MAX_DEPTH + [LEAF], [2 * MAX_DEPTH + 1])
+    )
+
+    assert np.frombuffer(forest.predict(packed([1.0]))).tolist() == [1.0]
+    assert np.isfinite(np.frombuffer(forest.explain(packed([1.0])))).all()
 
 
 FUZZ = """
