@@ -210,10 +210,11 @@ def invoke(
     model: ModelArgument = DEFAULT_MODEL,
     stage: StageOption = DEFAULT_STAGE,
     row: Annotated[
-        list[str] | None, typer.Option("--row", help="Comma-separated numbers; may be repeated.")
+        list[str] | None,
+        typer.Option("--row", help="Comma-separated values, empty for missing; repeatable."),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="A .csv of numbers, or .json with instances.")
+        Path | None, typer.Option("--file", help="A .csv without header, or .json with instances.")
     ] = None,
 ) -> None:
     """Send rows to a model's endpoint and show what it answers; left out: the spec's samples."""

@@ -25,7 +25,7 @@ from automation.driver import Listeners
 from automation.errors import GreenlightError
 from automation.load import UNKNOWN_MODEL, Load, Tally, questions_for, runtime_client
 from automation.progress import ProgressLine
-from automation.spec import load_spec
+from automation.spec import Cell, load_spec
 from rehearsal import session as sessions
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ def _show_answers(
     story: Story,
     runtime: SageMakerRuntimeClient,
     deployment: Deployment,
-    rows: Sequence[Sequence[float]],
+    rows: Sequence[Sequence[Cell]],
 ) -> None:
     import json
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from automation.hazards import PreviewSummary
     from automation.invocation import Answer
     from automation.packaging import Package
+    from automation.spec import Cell
 
 STYLES = {
     "resource": "dim",
@@ -210,9 +211,15 @@ def show_answers(console: Console, endpoint_name: str, answers: Sequence[Answer]
     table = Table("row", "prediction", "confidence", "variant", title=endpoint_name)
     for answer in answers:
         confidence = "" if answer.confidence is None else f"{answer.confidence:.4f}"
-        row = ", ".join(f"{cell:g}" for cell in answer.row)
+        row = ", ".join(map(_cell_text, answer.row))
         table.add_row(row, answer.label, confidence, answer.variant)
     console.print(table)
+
+
+def _cell_text(cell: Cell) -> str:
+    if cell is None:
+        return "-"
+    return f"{cell:g}" if isinstance(cell, float) else str(cell)
 
 
 def _count(count: int | None) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from automation.errors import InvocationError
+from automation.spec import Cell
 
 CONTENT_TYPE = "application/json"
 LONGEST_ERROR = 600
@@ -18,19 +21,19 @@ class Answer:
     """What an endpoint said of one row.
 
     Args:
-        label: the predicted class, or a regressor's value.
+        label: the predicted class, or a regressor's value; of several outputs each with its name.
         confidence: the predicted class's probability; None for a regressor.
         variant: the production variant that answered.
     """
 
-    row: tuple[float, ...]
+    row: tuple[Cell, ...]
     label: str
     confidence: float | None
     variant: str
 
 
 def invoke(
-    endpoint_name: str, rows: Sequence[Sequence[float]], *, region: str | None = None
+    endpoint_name: str, rows: Sequence[Sequence[Cell]], *, region: str | None = None
 ) -> list[Answer]:
     """Send rows to an endpoint in one request.
 
@@ -61,7 +64,7 @@ def invoke(
     return answers_from(rows, body, answer.get("InvokedProductionVariant", ""))
 
 
-def answers_from(rows: Sequence[Sequence[float]], body: bytes, variant: str) -> list[Answer]:
+def answers_from(rows: Sequence[Sequence[Cell]], body: bytes, variant: str) -> list[Answer]:
     """Read the body of an answer.
 
     Raises:
@@ -80,24 +83,25 @@ def answers_from(rows: Sequence[Sequence[float]], body: bytes, variant: str) -> 
         ) from err
 
 
-def rows_from_texts(texts: Sequence[str]) -> list[tuple[float, ...]]:
-    """Read rows as comma-separated numbers.
+def rows_from_texts(texts: Sequence[str]) -> list[tuple[Cell, ...]]:
+    """Read rows as comma-separated values: numbers, true, false, other texts; empty is missing.
 
     Raises:
-        InvocationError: a cell is no number.
+        InvocationError: a row is not CSV.
     """
     rows = []
     for text in texts:
         try:
-            rows.append(tuple(float(cell) for cell in text.split(",")))
-        except ValueError as err:
+            cells = next(csv.reader([text], strict=True), [])
+        except csv.Error as err:
             raise InvocationError(
-                f"row {text!r} is not a list of numbers; give them as 5.1,3.5,1.4,0.2"
+                f"row {text!r} is not comma-separated values ({err}); give it as 5.1,3.5,red"
             ) from err
+        rows.append(tuple(map(_cell, cells)))
     return rows
 
 
-def rows_from_file(path: Path) -> list[tuple[float, ...]]:
+def rows_from_file(path: Path) -> list[tuple[Cell, ...]]:
     """Read rows from a CSV file, or from JSON as the endpoint takes it or as a plain list.
 
     Raises:
@@ -109,27 +113,53 @@ def rows_from_file(path: Path) -> list[tuple[float, ...]]:
             return rows_from_texts([line for line in text.splitlines() if line.strip()])
         document = json.loads(text)
         instances = document["instances"] if isinstance(document, dict) else document
-        return [tuple(float(cell) for cell in row) for row in instances]
+        return [tuple(_checked(cell) for cell in row) for row in instances]
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InvocationError(
-            f"file {path} cannot be read ({err}); give a .csv file of numbers, or a .json file "
+            f"file {path} cannot be read ({err}); give a .csv file without header, or a .json file "
             'with {"instances": [[...], ...]}'
         ) from err
 
 
-def _answer(row: Sequence[float], prediction: object, variant: str) -> Answer:
+def _cell(text: str) -> Cell:
+    if text in ("", "true", "false"):
+        return {"": None, "true": True, "false": False}[text]
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else text
+
+
+def _checked(cell: object) -> Cell:
+    if isinstance(cell, bool | str) or cell is None:
+        return cell
+    if isinstance(cell, int | float):
+        return float(cell)
+    raise TypeError(f"{cell!r} is no number, text, boolean or null")
+
+
+def _answer(row: Sequence[Cell], prediction: object, variant: str) -> Answer:
     if not isinstance(prediction, dict):
         return Answer(row=tuple(row), label=str(prediction), confidence=None, variant=variant)
-    label = prediction.get("predicted_class", prediction.get("predicted_value"))
-    if label is None:
-        raise KeyError("predicted_class")
+    label = _label(prediction)
     confidence = prediction.get("confidence")
     return Answer(
         row=tuple(row),
-        label=str(label),
+        label=label,
         confidence=None if confidence is None else float(confidence),
         variant=variant,
     )
+
+
+def _label(prediction: Mapping[str, object]) -> str:
+    outputs = prediction.get("outputs")
+    if isinstance(outputs, dict):
+        return ", ".join(f"{name} {_label(output)}" for name, output in outputs.items())
+    label = prediction.get("predicted_class", prediction.get("predicted_value"))
+    if label is None:
+        raise KeyError("predicted_class")
+    return str(label)
 
 
 def _told(response: object) -> str:

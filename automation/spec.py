@@ -17,6 +17,7 @@ from automation.source import Source, SourceKind, problem_with
 from components.names import MODEL_NAME_PATTERN
 from components.settings import Stage
 
+Cell = float | str | bool | None
 MODELS_FOLDER = "models"
 KEYS = (
     "model", "training", "source", "rows", "classNames", "runtime", "script",
@@ -62,7 +63,7 @@ class ModelSpec:
     inference_script: Path | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     stages: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    samples: tuple[tuple[float, ...], ...] = ()
+    samples: tuple[tuple[Cell, ...], ...] = ()
 
     def settings_for(self, stage: str) -> dict[str, object]:
         """Return the settings of one stage: its own over the model's."""
@@ -276,16 +277,19 @@ def _stages(value: object, problems: list[str]) -> dict[str, Mapping[str, object
     return {name: _settings(entry, f"stages.{name}", problems) for name, entry in stages.items()}
 
 
-def _samples(value: object, problems: list[str]) -> tuple[tuple[float, ...], ...]:
+def _samples(value: object, problems: list[str]) -> tuple[tuple[Cell, ...], ...]:
     rows = value if isinstance(value, list) else [value]
-    samples: list[tuple[float, ...]] = []
+    samples: list[tuple[Cell, ...]] = []
     for index, row in enumerate(rows):
-        if not isinstance(row, list) or not all(_is_number(cell) for cell in row):
-            problems.append(f"samples[{index}] is {row!r}; give a list of numbers")
+        if not isinstance(row, list) or not all(_is_cell(cell) for cell in row):
+            problems.append(
+                f"samples[{index}] is {row!r}; give a list of numbers, texts, booleans or nulls"
+            )
             continue
-        samples.append(tuple(float(cell) for cell in row))
+        # Not a bool, which counts as an int.
+        samples.append(tuple(float(cell) if type(cell) is int else cell for cell in row))
     return tuple(samples)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_cell(value: object) -> bool:
+    return value is None or isinstance(value, str | bool | int | float)

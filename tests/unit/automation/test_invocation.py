@@ -39,8 +39,9 @@ def test_an_answer_of_another_container_is_refused(body: bytes) -> None:
 
 def test_rows_are_read_from_the_command_line() -> None:
     assert rows_from_texts(["1,2.5", "3,4"]) == [(1.0, 2.5), (3.0, 4.0)]
-    with pytest.raises(InvocationError, match=r"row '1,x' is not a list of numbers"):
-        rows_from_texts(["1,x"])
+    assert rows_from_texts(['red,,true,"a,b",nan']) == [("red", None, True, "a,b", "nan")]
+    with pytest.raises(InvocationError, match=r"row '1,\"x' is not comma-separated values"):
+        rows_from_texts(['1,"x'])
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,7 @@ def test_rows_are_read_from_the_command_line() -> None:
         ("rows.csv", "1,2\n\n3,4\n"),
         ("rows.json", '{"instances": [[1, 2], [3, 4]]}'),
         ("list.json", "[[1, 2], [3, 4]]"),
+        ("whole.json", "[[1.0, 2e0], [3, 4]]"),
     ],
 )
 def test_rows_are_read_from_a_file(tmp_path: Path, name: str, content: str) -> None:
@@ -57,7 +59,25 @@ def test_rows_are_read_from_a_file(tmp_path: Path, name: str, content: str) -> N
     assert rows_from_file(tmp_path / name) == [(1.0, 2.0), (3.0, 4.0)]
 
 
-@pytest.mark.parametrize(("name", "content"), [("none.csv", None), ("rows.json", '{"rows": []}')])
+def test_a_file_may_hold_texts_booleans_and_missing_values(tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text('[["red", null, false]]')
+
+    assert rows_from_file(tmp_path / "rows.json") == [("red", None, False)]
+
+
+def test_several_outputs_are_told_each_with_its_name() -> None:
+    outputs = {"a": {"predicted_class": "x"}, "b": {"predicted_value": 2.5}}
+    body = json.dumps({"predictions": [{"outputs": outputs}]}).encode()
+
+    (answer,) = answers_from(ROWS, body, "AllTraffic")
+
+    assert (answer.label, answer.confidence) == ("a x, b 2.5", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("none.csv", None), ("rows.json", '{"rows": []}'), ("deep.json", "[[[1]]]")],
+)
 def test_a_file_that_holds_no_rows_is_refused(
     tmp_path: Path, name: str, content: str | None
 ) -> None:

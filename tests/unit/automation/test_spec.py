@@ -68,7 +68,7 @@ def test_every_problem_of_a_spec_is_listed(root: Path) -> None:
         training={"script": "missing.py", "estimater": "x"},
         settings={"artifact": "build"},
         stages={"test": {}},
-        samples=[[1, "two"]],
+        samples=[[1, {"two": 2}]],
         colour="blue",
     )
 
@@ -83,7 +83,7 @@ def test_every_problem_of_a_spec_is_listed(root: Path) -> None:
         "training.estimator is None; give a text",
         "settings.artifact is set by greenlight itself",
         "stages.test is not a stage; allowed are dev, prod",
-        "samples[0] is [1, 'two']; give a list of numbers",
+        "samples[0] is [1, {'two': 2}]; give a list of numbers, texts, booleans or nulls",
         "colour is not a key of a spec",
     ):
         assert problem in message
@@ -103,6 +103,12 @@ def test_the_settings_of_a_stage_lie_over_those_of_the_model(root: Path) -> None
         "tags": {"Team": "c", "Kind": "b"},
         "maxCapacity": 5,
     }
+
+
+def test_samples_may_hold_texts_booleans_and_missing_values(root: Path) -> None:
+    spec = spec_from_document(a_document(samples=[[1, "red", True, None]]), "iris", root)
+
+    assert spec.samples == ((1.0, "red", True, None),)
 
 
 def test_merging_leaves_what_lies_below_unchanged() -> None:
