@@ -4,10 +4,12 @@
     ├── SettingsError              the environment is wrong; the process does not start
     ├── ArtifactError              the model directory cannot be served; /ping stays 503
     │   ├── GoldenMismatchError    the model loads but does not answer its golden rows
+    │   ├── InvalidScriptError     the inference script cannot be loaded, or its model_fn raises
     │   └── TrialError             loading it crashed or outlasted a process of its own
     ├── ModelUnavailableError      a request came while no model is in service
     ├── ModelMemoryError           there is no memory for one more model
     ├── PredictionError            the model raised on valid input
+    │   └── ScriptError            the inference script raised; named by function and line
     └── RequestError               the client has to change the request
         ├── MalformedBodyError     not JSON, not CSV, not UTF-8, wrong keys
         ├── InvalidInstanceError   a row or a value the model cannot take
@@ -15,6 +17,7 @@
         ├── BodyTimeoutError
         ├── UnsupportedContentTypeError
         ├── NotAcceptableError
+        ├── ScriptRefusalError     an inference script raised what means a bad request
         ├── NotExplainableError    explanations asked of a model that has none
         ├── RouteNotFoundError
         ├── ModelNotLoadedError    of many models, this one is not there
@@ -63,6 +66,12 @@ class GoldenMismatchError(ArtifactError):
     code: ClassVar[str] = "golden_mismatch"
 
 
+class InvalidScriptError(ArtifactError):
+    """The artifact's inference script cannot be loaded, or gives no model."""
+
+    code: ClassVar[str] = "invalid_script"
+
+
 class TrialError(ArtifactError):
     """Loading a model ended the process it was tried in, or never came to an end there."""
 
@@ -85,6 +94,12 @@ class PredictionError(ServerError):
     """The model failed on input that fits its manifest."""
 
     code: ClassVar[str] = "model_failure"
+
+
+class ScriptError(PredictionError):
+    """A function of the inference script raised; its message is for clients, the cause is not."""
+
+    code: ClassVar[str] = "script_failure"
 
 
 class RequestError(ServerError):
@@ -116,6 +131,12 @@ class InvalidInstanceError(RequestError):
     """A row or value does not fit the model's features."""
 
     code: ClassVar[str] = "invalid_instance"
+
+
+class ScriptRefusalError(RequestError):
+    """The inference script refused the request by an exception with a `status_code`."""
+
+    code: ClassVar[str] = "refused_by_script"
 
 
 class BodyTooLargeError(RequestError):

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .batching import Batcher
 from .codecs import (
@@ -21,7 +21,7 @@ from .codecs import (
     request_from_body,
 )
 from .content_type import JSON, media_type_from_accept, media_type_from_content_type
-from .errors import RequestError, shown
+from .errors import ArtifactError, RequestError, shown
 from .explanation import Explainable, Explanations, FlatForest, explain, explainable
 from .features import Schema
 from .forest import FOREST_FILE, ForestRuntime
@@ -29,8 +29,11 @@ from .logs import log
 from .manifest import Manifest
 from .model import Prediction, Runtime
 from .rsgi import Headers
-from .runtimes import candidates, open_proven, read_artifact
+from .runtimes import Artifact, candidates, open_proven, read_artifact
 from .settings import RuntimeChoice, Settings
+
+if TYPE_CHECKING:
+    from .script_predictor import ScriptPredictor
 
 CHARACTERS_OF_A_VALUE = 24
 """Most a number takes in JSON with what is around it; bodies of more are not small."""
@@ -231,17 +234,41 @@ def is_explanation_wanted(headers: Headers) -> bool:
     return True
 
 
-def load_predictor(directory: Path, settings: Settings) -> ModelPredictor:
-    """Load a model, whatever runs it, and prove it on its golden rows.
+def load_served(directory: Path, settings: Settings) -> ModelPredictor | ScriptPredictor:
+    """Load the one model of a server, with its inference script where it has one.
 
     Args:
         directory: an unpacked artifact: manifest.json, golden.json and the files they name
 
     Raises:
-        ArtifactError: a file is missing, damaged or contradicts another
+        ArtifactError: a file is missing, damaged or contradicts another, or the script fails
         GoldenMismatchError: the model's answers are not the recorded ones
     """
     artifact = read_artifact(directory, settings)
+    if artifact.manifest.script is None:
+        return _predictor_of(artifact, settings)
+    from .script_predictor import script_predictor  # few models have a script
+
+    return script_predictor(artifact, settings)
+
+
+def load_predictor(directory: Path, settings: Settings) -> ModelPredictor:
+    """Load a model that has no script, whatever runs it, and prove it on its golden rows.
+
+    Raises:
+        ArtifactError: as `load_served`, or it has a script
+        GoldenMismatchError: the model's answers are not the recorded ones
+    """
+    artifact = read_artifact(directory, settings)
+    if artifact.manifest.script is not None:
+        raise ArtifactError(
+            f"model {artifact.manifest.model!r} has an inference script, which could harm the "
+            "other models of this process; serve it from an endpoint of its own"
+        )
+    return _predictor_of(artifact, settings)
+
+
+def _predictor_of(artifact: Artifact, settings: Settings) -> ModelPredictor:
     candidate = candidates(artifact, settings)[0]
     runtime = open_proven(candidate, artifact)
     log(

@@ -11,14 +11,20 @@ import os
 import signal
 import socket
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from .application import Application
 from .direct import DirectLoop
 from .errors import ArtifactError, SettingsError
 from .http_server import http_server
 from .logs import log
-from .predictor import ModelPredictor, load_predictor
+from .predictor import load_served
 from .settings import Settings
+from .stray_output import log_stray_output
+
+if TYPE_CHECKING:
+    from .predictor import ModelPredictor
+    from .script_predictor import ScriptPredictor
 
 
 def serve(settings: Settings) -> None:
@@ -30,6 +36,7 @@ def serve(settings: Settings) -> None:
         SettingsError: the port cannot be listened on
     """
     check_port_is_free(settings.bind_address, settings.port)
+    log_stray_output(settings.log_level)
     application = of_many_models(settings) if settings.is_multi_model else of_one_model(settings)
     with asyncio.Runner(loop_factory=DirectLoop) as runner:
         runner.run(_serve(settings, application))
@@ -39,10 +46,10 @@ def serve(settings: Settings) -> None:
 def of_one_model(settings: Settings) -> Application:
     """Make the application of the model in the model directory."""
     started = perf_counter()
-    predictor: ModelPredictor | None = None
+    predictor: ModelPredictor | ScriptPredictor | None = None
     unavailable: ArtifactError | None = None
     try:
-        predictor = load_predictor(settings.model_directory, settings)
+        predictor = load_served(settings.model_directory, settings)
     except ArtifactError as error:
         unavailable = error
         log(logging.ERROR, "model_refused", code=error.code, cause=str(error))
