@@ -33,14 +33,16 @@ class Prediction(NamedTuple):
 
     Args:
         labels: what the estimator's `predict` gives, per row: class index, class name, or the
-            value (or list of values) of a regressor
-        class_indexes: position in the manifest's classes, per row; empty for a regressor
-        probabilities: (rows, classes); None where the model has none
+            value (or list of values) of a regressor; with several outputs a list of those
+        class_indexes: position in the manifest's classes, per row; with several outputs a list of
+            positions; empty for a regressor
+        probabilities: (rows, classes), one for each of several outputs; None where the model has
+            none
     """
 
     labels: list[Any]
-    class_indexes: list[int]
-    probabilities: Matrix | None
+    class_indexes: list[Any]
+    probabilities: Matrix | tuple[Matrix, ...] | None
 
 
 class Runtime(Protocol):

@@ -41,7 +41,7 @@ def converted(
     request = request_from_instances(
         instances, form=Form.INSTANCES, field="instances", schema=a_schema(input_type)
     )
-    return list(request.rows), request.inputs["X"]
+    return [list(row) for row in request.rows], request.inputs["X"]
 
 
 def test_rows_come_back_as_given_and_as_the_models_input() -> None:

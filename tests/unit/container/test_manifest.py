@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from server.artifact_files import read_json_object
 from server.errors import ArtifactError
 from server.manifest import (
     Feature,
@@ -227,22 +225,3 @@ def test_golden_rows_without_an_answer_each_are_refused(document: dict[str, Any]
 
     with pytest.raises(ArtifactError):
         golden_from_document(document, manifest)
-
-
-def test_a_missing_file_is_told_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"No such file.*package the model again"):
-        read_json_object(tmp_path / "manifest.json")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [(b"{", "is not JSON"), (b"\xff", "is not JSON"), (b"[]", "holds a list; a JSON object")],
-)
-def test_a_file_that_is_no_json_object_is_refused(
-    tmp_path: Path, content: bytes, message: str
-) -> None:
-    path = tmp_path / "manifest.json"
-    path.write_bytes(content)
-
-    with pytest.raises(ArtifactError, match=message):
-        read_json_object(path)

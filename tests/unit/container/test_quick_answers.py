@@ -1,0 +1,123 @@
+"""Answers put together from pieces, and what is remembered of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from server.answers import answers
+from server.codecs import json_body
+from server.model import Prediction
+from server.quick_answers import LARGEST_MEMO_BYTES, Heads
+from tests.support.schemas import a_schema
+
+ODD_NAMES = ('50 % "of" it', "ä\n", "{}%b%%s", "a,b]")
+ROWS = [[5, 0.2, -1e-7, 2**60], [1.5, 2, 0.0, 1e22], [0, 0, 0, 0]]
+SHARES = hnp.arrays(
+    dtype=st.sampled_from([np.float32, np.float64]),
+    shape=st.tuples(st.integers(1, 3), st.just(3)),
+    elements=st.floats(0, 1, width=32),
+)
+
+
+def told(rows: Any, prediction: Prediction, classes: tuple[str, ...]) -> Any:
+    """Give what the rule says, as a client reads it."""
+    manifest = a_schema(names=ODD_NAMES, classes=classes).manifest
+    return json.loads(json_body({"all": list(answers(rows, prediction, manifest))}))["all"]
+
+
+@given(shares=SHARES, data=st.data())
+def test_what_is_written_of_classes_is_what_the_rule_says(shares: Any, data: Any) -> None:
+    classes = ('"a"', "b%", "ü")
+    quick = a_schema(names=ODD_NAMES, classes=classes).quick
+    rows = ROWS[: len(shares)]
+    indexes = data.draw(st.lists(st.integers(0, 2), min_size=len(rows), max_size=len(rows)))
+    prediction = Prediction(labels=indexes, class_indexes=indexes, probabilities=shares)
+    assert quick is not None
+
+    first = quick.written(json.dumps(rows).encode(), prediction, b",")
+    again = quick.written(json.dumps(rows, indent=1).encode(), prediction, b",")
+
+    assert json.loads(b"[" + first + b"]") == told(rows, prediction, classes)
+    assert first == again
+
+
+@given(shares=SHARES)
+def test_a_packed_answer_predicts_the_first_greatest_class(shares: Any) -> None:
+    classes = ("a", "b", "c")
+    quick = a_schema(names=ODD_NAMES, classes=classes).quick
+    rows, exact = ROWS[: len(shares)], shares.astype(np.float64)
+    indexes = exact.argmax(axis=1).tolist()
+    prediction = Prediction(labels=indexes, class_indexes=indexes, probabilities=exact)
+    assert quick is not None
+
+    written = quick.written_of_packed(json.dumps(rows).encode(), exact.tobytes(), b",")
+
+    assert json.loads(b"[" + written + b"]") == told(rows, prediction, classes)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_is_written_of_values_is_what_the_rule_says(count: int) -> None:
+    quick = a_schema(names=ODD_NAMES, classes=()).quick
+    values = [1.5, -2e-9, 3.0][:count]
+    prediction = Prediction(labels=values, class_indexes=[], probabilities=None)
+    text = json.dumps(ROWS[:count]).encode()
+    assert quick is not None
+
+    written = quick.written(text, prediction, b",")
+
+    assert json.loads(b"[" + written + b"]") == told(ROWS[:count], prediction, ())
+    assert quick.written_of_packed(text, np.array(values).tobytes(), b",") == written
+
+
+def test_classes_without_probabilities_are_written_alone() -> None:
+    quick = a_schema().quick
+    prediction = Prediction(labels=["x", "y"], class_indexes=[1, 0], probabilities=None)
+    assert quick is not None
+
+    written = quick.written(b"[[1,2],[3,4]]", prediction, b"\n")
+
+    assert written == (
+        b'{"predicted_class":"ver,sicolor","predicted_class_index":1,'
+        b'"input_features":{"length":1,"width":2}}\n'
+        b'{"predicted_class":"setosa","predicted_class_index":0,'
+        b'"input_features":{"length":3,"width":4}}'
+    )
+
+
+def test_a_float32_is_written_in_its_shortest_form() -> None:
+    heads = Heads(("a", "b"))
+
+    head = heads[(1, np.array([0.04, 0.96], np.float32).tobytes())]
+
+    assert head == (
+        b'{"predicted_class":"b","predicted_class_index":1,"confidence":0.96,'
+        b'"probabilities":{"a":0.04,"b":0.96},"input_features":{'
+    )
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    heads = Heads(("a", "b"))
+    sizes = []
+
+    for number in range(5000):
+        key = np.array([number / 5000, 1 - number / 5000]).tobytes()
+        assert heads[key] == heads[key]
+        sizes.append(sum(len(head) + len(kept) for kept, head in heads.items()))
+
+    assert max(sizes) < LARGEST_MEMO_BYTES
+    assert min(sizes[1000:]) < max(sizes) / 10
+
+
+def test_a_model_of_several_outputs_or_other_values_has_no_quick_answers() -> None:
+    from server.manifest import Output
+    from tests.support.schemas import a_mixed_schema
+
+    assert a_mixed_schema().quick is None
+    assert a_schema(outputs=[Output(name="a", classes=())], classes=()).quick is None
