@@ -31,7 +31,7 @@ from .errors import (
     shown,
 )
 from .logs import log
-from .multi_model_memory import give_memory_back
+from .multi_model_memory import give_memory_back, is_want_of_memory
 from .multi_model_trial import manifest_digest, trial_bytes
 from .predictor import Answer, Invocation, Predictor, load_predictor
 from .settings import Settings
@@ -90,7 +90,16 @@ class TrialLoader:
     async def load(self, directory: Path) -> Predictor:
         """Load in a thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, load_predictor, directory, self._settings)
+        try:
+            return await loop.run_in_executor(
+                self._threads, load_predictor, directory, self._settings
+            )
+        except Exception as error:
+            if not is_want_of_memory(error):
+                raise
+            raise ModelMemoryError(
+                f"there was no memory to load the model in {directory}; unload models"
+            ) from error
 
     async def reclaim(self) -> None:
         """Give memory back, in a thread."""

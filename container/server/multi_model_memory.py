@@ -62,3 +62,14 @@ def give_memory_back() -> None:
 def directory_bytes(directory: Path) -> int:
     """Give the size of all files below a directory."""
     return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+
+
+def is_want_of_memory(error: BaseException) -> bool:
+    """Tell whether an error, or one it was raised from, says that there was no memory."""
+    at: BaseException | None = error
+    while at is not None:
+        # ONNX Runtime has no class of its own for what C++ calls so.
+        if isinstance(at, MemoryError) or "std::bad_alloc" in str(at):
+            return True
+        at = at.__cause__
+    return False

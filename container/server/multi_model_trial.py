@@ -31,7 +31,12 @@ from .errors import (
     TrialError,
 )
 from .logs import configure_logs
-from .multi_model_memory import directory_bytes, give_memory_back, resident_bytes
+from .multi_model_memory import (
+    directory_bytes,
+    give_memory_back,
+    is_want_of_memory,
+    resident_bytes,
+)
 from .predictor import load_predictor
 from .settings import Settings, settings_from_environment
 
@@ -165,17 +170,23 @@ def main(directory: Path) -> None:
     document: dict[str, int | str]
     try:
         document = {"bytes": measured_bytes(directory, settings_from_environment(os.environ))}
-    except MemoryError:
-        message = f"loading the model in {directory} needs more memory than there is"
-        document = {"code": ModelMemoryError.code, "message": message}
-    except ServerError as error:
-        document = {"code": error.code, "message": str(error)[:LONGEST_MESSAGE]}
     except Exception as error:  # noqa: BLE001 - the edge: whatever a model's code raises is told
-        message = f"loading the model in {directory} failed: {type(error).__name__}: {error}"
-        document = {"code": TrialError.code, "message": message[:LONGEST_MESSAGE]}
+        document = document_of(error, directory)
     answer.write(json.dumps(document).encode())
     answer.flush()
     os._exit(0)
+
+
+def document_of(error: Exception, directory: Path) -> dict[str, int | str]:
+    """Give the answer of a trial that ended with an error."""
+    told = str(error) if isinstance(error, ServerError) else f"{type(error).__name__}: {error}"
+    if is_want_of_memory(error):
+        message = f"loading the model in {directory} needs more memory than there is ({told})"
+        return {"code": ModelMemoryError.code, "message": message[:LONGEST_MESSAGE]}
+    if isinstance(error, ServerError):
+        return {"code": error.code, "message": told[:LONGEST_MESSAGE]}
+    message = f"loading the model in {directory} failed: {told}"
+    return {"code": TrialError.code, "message": message[:LONGEST_MESSAGE]}
 
 
 def _end_with_parent() -> None:

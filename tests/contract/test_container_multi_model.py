@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
@@ -13,6 +15,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from server.multi_model_trial import trial_bytes
 from tests.support.cloud import wait_for
 from tests.support.container_process import ServerProcess, started_server
 from tests.support.onnx_models import (
@@ -21,6 +24,7 @@ from tests.support.onnx_models import (
     an_iris_classifier,
     change_json,
 )
+from tests.support.sklearn_models import a_neighbors_classifier, list_files
 
 FLOWER = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
 
@@ -148,9 +152,7 @@ def test_a_loaded_model_is_a_conflict(platform: Platform, iris: FittedModel) -> 
     assert platform.invoke("i").status_code == 200
 
 
-def test_loads_of_one_model_at_once_are_one_load(
-    platform: Platform, widths: FittedModel
-) -> None:
+def test_loads_of_one_model_at_once_are_one_load(platform: Platform, widths: FittedModel) -> None:
     began = len(platform.server.log_lines("model_loaded"))
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: platform.load("w", widths.directory), range(4)))
@@ -254,6 +256,77 @@ def test_a_bad_model_is_refused_with_its_fault_and_the_others_answer_on(
     assert platform.names() == ["i"]
     assert platform.invoke("i").status_code == 200
     assert platform.server.get("/ping").status_code == 200
+
+
+class Trap:
+    """Pickled, it is a call that whoever reads it makes."""
+
+    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
+        self._call = (function, arguments)
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return self._call
+
+
+def test_a_model_that_kills_who_loads_it_kills_nobody_else(
+    iris: FittedModel, tmp_path: Path
+) -> None:
+    traps = {
+        "crash": Trap(os.abort),
+        "exit": Trap(os._exit, 3),
+        "hog": Trap(bytearray, 1 << 50),
+    }
+    for name, trap in traps.items():
+        a_neighbors_classifier(tmp_path / name, pickled=True)
+        (tmp_path / name / "model.joblib").write_bytes(pickle.dumps(trap))
+        list_files(tmp_path / name)
+
+    with started_server(
+        tmp_path,
+        tmp_path / "server.log",
+        SAGEMAKER_MULTI_MODEL="true",
+        GREENLIGHT_ALLOW_PICKLE="true",
+    ) as server:
+        server.wait_until_pinged()
+        platform = Platform(server)
+        platform.load("i", iris.directory)
+        with ThreadPoolExecutor(3) as pool:
+            ends = dict(
+                zip(traps, pool.map(lambda n: platform.load(n, tmp_path / n), traps), strict=True)
+            )
+        answers = platform.names(), platform.invoke("i").status_code
+
+    assert {name: (end.status_code, code_of(end)) for name, end in ends.items()} == {
+        "crash": (500, "model_crashed"),
+        "exit": (500, "model_crashed"),
+        "hog": (507, "insufficient_memory"),
+    }
+    assert "crashed its process (SIGABRT)" in ends["crash"].text
+    assert "ended its process with exit code 3" in ends["exit"].text
+    assert answers == (["i"], 200)
+
+
+def test_told_to_make_room_the_server_unloads_what_was_used_longest_ago(
+    iris: FittedModel, tmp_path: Path
+) -> None:
+    one = asyncio.run(trial_bytes(iris.directory))
+    with started_server(
+        tmp_path,
+        tmp_path / "server.log",
+        SAGEMAKER_MULTI_MODEL="true",
+        GREENLIGHT_MODEL_MEMORY_BYTES=str(one * 5 // 2),
+        GREENLIGHT_MODEL_EVICTION="server",
+    ) as server:
+        server.wait_until_pinged()
+        platform = Platform(server)
+
+        loads = [platform.load(name, iris.directory) for name in ("a", "b")]
+        platform.invoke("a")
+        loads.append(platform.load("c", iris.directory))
+
+        assert [load.status_code for load in loads] == [200, 200, 200]
+        assert platform.names() == ["a", "c"]
+        assert [line["model"] for line in server.log_lines("model_unloaded")] == ["b"]
 
 
 def test_a_request_the_model_refuses_names_its_target_in_the_log(

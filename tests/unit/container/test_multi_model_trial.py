@@ -16,6 +16,7 @@ from server.errors import (
 )
 from server.multi_model_trial import (
     bytes_from_answer,
+    document_of,
     is_worth_a_second_load,
     manifest_digest,
     measured_bytes,
@@ -59,6 +60,31 @@ def test_a_model_is_at_least_as_large_as_its_files(tmp_path: Path) -> None:
     (directory / "more").write_bytes(bytes(50_000_000))
 
     assert measured_bytes(directory, Settings()) >= 50_000_000
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (GoldenMismatchError("row 0"), "golden_mismatch", "row 0"),
+        (KeyError("x"), "model_crashed", "loading the model in /models/a failed: KeyError: 'x'"),
+        (MemoryError(), "insufficient_memory", "/models/a needs more memory than there is"),
+        (RuntimeError("std::bad_alloc"), "insufficient_memory", "than there is (RuntimeError"),
+    ],
+)
+def test_what_a_model_raises_is_told_by_code_and_words(
+    error: Exception, code: str, message: str
+) -> None:
+    document = document_of(error, FOLDER)
+
+    assert document["code"] == code
+    assert message in str(document["message"])
+
+
+def test_want_of_memory_is_seen_behind_what_was_raised_from_it() -> None:
+    error = ArtifactError("model.joblib cannot be read")
+    error.__cause__ = MemoryError()
+
+    assert document_of(error, FOLDER)["code"] == "insufficient_memory"
 
 
 @pytest.mark.parametrize(
