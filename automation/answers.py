@@ -58,7 +58,7 @@ def sklearn_answers(trained: TrainedModel, rows: Rows) -> Answers:
         return answer
 
     is_answered, parts, refusal = ask_in_parts(ask, rows)
-    return answers_from(trained, is_answered, parts, refusal)
+    return _without_endless(answers_from(trained, is_answered, parts, refusal))
 
 
 def has_probabilities(trained: TrainedModel) -> bool:
@@ -166,6 +166,24 @@ def score(trained: TrainedModel, answers: Answers) -> float:
     spread = float(((truth - truth.mean(axis=0)) ** 2).sum())
     missed = float(((truth - answers.labels) ** 2).sum())
     return 1.0 - missed / spread if spread else 0.0
+
+
+def _without_endless(answers: Answers) -> Answers:
+    """Count answers that are no numbers (NaN, infinite) as none: no client could be given them."""
+    columns = [answers.labels, *answers.probabilities]
+    finite = np.ones(len(answers.labels), dtype=bool)
+    for column in columns:
+        finite &= np.isfinite(column).reshape(len(column), -1).all(axis=1) if len(column) else True
+    if finite.all():
+        return answers
+    is_answered = answers.is_answered.copy()
+    is_answered[np.flatnonzero(is_answered)[~finite]] = False
+    return Answers(
+        is_answered=is_answered,
+        labels=answers.labels[finite],
+        probabilities=tuple(part[finite] for part in answers.probabilities),
+        refusal="the answer is no finite number" if answers.refusal is None else answers.refusal,
+    )
 
 
 def _is_same_value(want: npt.NDArray[Any], got: npt.NDArray[Any]) -> Flags:

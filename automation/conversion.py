@@ -28,6 +28,7 @@ from automation.equality import Trial, trial_for
 from automation.errors import ConversionError, EqualityError
 from automation.feature_facts import features_of
 from automation.features import Feature, FeatureType, GraphInput, Rows, feed
+from automation.graph_repair import widen_mixed_inputs
 from automation.training import TrainedModel
 
 INPUT_NAME = "X"
@@ -79,25 +80,26 @@ def convert(trained: TrainedModel) -> Graph:
     features = features_of(trained)
     trial = trial_for(trained, features)
     rows, expected = _answered(trained, trial)
-    found: list[str] = []
+    differences: list[str] = []
+    refusals: list[ConversionError] = []
     for float_type in FLOAT_TYPES:
         try:
             graph = graph_for(trained, features, float_type)
             difference = _difference(graph, trained, rows, expected)
             if difference is None and float_type == "float32":
                 difference = _difference_at_edges(graph, trained, trial)
-        except ConversionError:
-            if float_type == FLOAT_TYPES[-1] and found:
-                break  # what a float32 graph answers differently says more
-            if float_type == FLOAT_TYPES[-1]:
-                raise
+        except ConversionError as err:
+            refusals.append(err)
             continue
         if difference is None:
             return replace(graph, rows=rows)
-        found.append(difference)
+        differences.append(difference)
+    if not differences:
+        raise refusals[-1]
+    also = f"; there is no float64 form ({refusals[-1]})" if refusals else ""
     raise EqualityError(
         f"the ONNX form of {type(trained.estimator).__name__} does not answer as scikit-learn "
-        f"does: {found[-1]}; use an estimator that converts exactly, or {OTHER_WAY}"
+        f"does: {differences[-1]}; use an estimator that converts exactly, or {OTHER_WAY}{also}"
     )
 
 
@@ -125,6 +127,9 @@ def graph_for(trained: TrainedModel, features: Sequence[Feature], float_type: st
     for estimator, inputs in _layouts(trained, features, float_type):
         try:
             model = _written(trained, estimator, inputs, float_type)
+            _set_versions(model)
+            if float_type == "float64":
+                widen_mixed_inputs(model)
             labels, probabilities = tidy_outputs(
                 model, trained, with_probabilities=has_probabilities(trained)
             )
@@ -132,7 +137,7 @@ def graph_for(trained: TrainedModel, features: Sequence[Feature], float_type: st
             refusals.append(err)
             continue
         return Graph(
-            content=_stable_bytes(model),
+            content=model.SerializeToString(deterministic=True),
             float_type=float_type,
             features=tuple(features),
             inputs=inputs,
@@ -201,10 +206,13 @@ def _written(
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 
     from automation.category_converter import category_converters, category_shapes
+    from automation.margin_converter import margin_converters, margin_shapes
     from automation.tree_converter import tree_converters, tree_shapes
 
     types = {"float32": FloatTensorType, "float64": DoubleTensorType, "string": StringTensorType}
-    shapes = category_shapes(is_float64=float_type == "float64") | tree_shapes()
+    converters = category_converters() | tree_converters() | margin_converters()
+    shapes = category_shapes(is_float64=float_type == "float64") | tree_shapes() | margin_shapes()
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of versions it was not tested with; the rows decide
         return convert_sklearn(
@@ -212,10 +220,20 @@ def _written(
             GRAPH_NAME,
             [(given.name, types[given.type]([None, len(given.features)])) for given in inputs],
             target_opset=OPSETS,
-            custom_conversion_functions=category_converters() | tree_converters(),
+            custom_conversion_functions=converters,
             custom_shape_calculators=shapes,
-            options={id(estimator): {"zipmap": False}} if trained.is_classifier else None,
+            options=_options(estimator) if trained.is_classifier else None,
         )
+
+
+def _options(estimator: Any) -> dict[int, dict[str, bool]]:
+    """Ask for plain probabilities, not for a list of dictionaries; LinearSVC has neither."""
+    found, final = [estimator], estimator
+    while hasattr(final, "steps"):
+        final = final.steps[-1][1]
+        found.append(final)
+    options = {} if type(final).__name__ == "LinearSVC" else {"zipmap": False}
+    return {id(part): dict(options) for part in found}
 
 
 def _session(graph: Graph, trained: TrainedModel) -> Any:
@@ -239,12 +257,10 @@ def _session(graph: Graph, trained: TrainedModel) -> Any:
         ) from err
 
 
-def _stable_bytes(model: Any) -> bytes:
+def _set_versions(model: Any) -> None:
     # skl2onnx fills the list of operator sets from a Python set, whose order changes per process.
     versions = sorted((entry.domain, entry.version) for entry in model.opset_import)
     del model.opset_import[:]
     for domain, version in versions:
         own = ML_OPSET if domain == "ai.onnx.ml" else version
         model.opset_import.add(domain=domain, version=own)
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content

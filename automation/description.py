@@ -6,17 +6,24 @@ the graph is fed and read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from automation.answers import classes_of
 from automation.conversion import Graph
 from automation.feature_facts import features_of
-from automation.features import MISSING_TEXT
+from automation.features import MISSING_TEXT, Feature
 from automation.training import TrainedModel
 
 
-def model_description(trained: TrainedModel) -> dict[str, Any]:
-    """Say what a model takes and answers, whatever runs it."""
+def model_description(
+    trained: TrainedModel, features: Sequence[Feature] | None = None
+) -> dict[str, Any]:
+    """Say what a model takes and answers, whatever runs it.
+
+    Args:
+        features: of its columns where they are known already.
+    """
     own = [[_plain(label) for label in classes] for classes in classes_of(trained)]
     return {
         "task": "classification" if trained.is_classifier else "regression",
@@ -27,7 +34,7 @@ def model_description(trained: TrainedModel) -> dict[str, Any]:
                 "allows_missing": feature.allows_missing,
                 "categories": None if feature.categories is None else list(feature.categories),
             }
-            for feature in features_of(trained)
+            for feature in (features_of(trained) if features is None else features)
         ],
         "classes": list(trained.class_names) or None,
         # The estimator's own labels, by class index: what a graph answers and `classes` renames.

@@ -22,8 +22,9 @@ RANDOM_ROWS = 256
 RANDOM_SEED = 42
 MOST_GIVEN_ROWS = 10_000
 MOST_THRESHOLDS = 128
-WAYS = 48
-LONGEST_WAY = 1100  # halvings between the least and the greatest float64
+WAYS = 32
+PLAIN_HALVINGS = 40
+LONGEST_WAY = PLAIN_HALVINGS + 65  # halving the float64 numbers themselves ends after 64
 BESIDE = 1e-9  # of a value: how near to a threshold every graph has to answer right
 UNKNOWN_TEXT = "a text of no training row"
 ROWS_WITHOUT_A_VALUE = 4
@@ -182,12 +183,13 @@ def _boundary_rows(trained: TrainedModel, features: tuple[Feature, ...]) -> tupl
     low, high = _ends(trained, moved)
     at_low, at_high = _scores(trained, low), _scores(trained, high)
     open_ways = _gap(at_low, at_high) > PROBABILITY_TOLERANCE
-    rows, moved = np.arange(WAYS), moved
-    for _ in range(LONGEST_WAY):
+    rows = np.arange(WAYS)
+    for step in range(LONGEST_WAY):
         if not open_ways.any():
             break
         middle = low.copy()
-        values = _middle(low[rows, moved], high[rows, moved])
+        halve = _middle if step < PLAIN_HALVINGS else _middle_number
+        values = halve(_cells(low, rows, moved), _cells(high, rows, moved))
         middle[rows, moved] = values
         open_ways &= (values != low[rows, moved]) & (values != high[rows, moved])
         active = np.flatnonzero(open_ways)
@@ -212,7 +214,7 @@ def _around(
     rows = np.arange(len(moved))
     left, right = _cells(low, rows, moved), _cells(high, rows, moved)
     is_jump = _gap(at_low, at_high) > PROBABILITY_TOLERANCE
-    is_jump &= _middle(left, right) == left
+    is_jump &= np.nextafter(left, right) == right
     step = BESIDE * np.maximum(np.maximum(np.abs(left), np.abs(right)), _span(trained, moved))
     before, behind = low.copy(), high.copy()
     before[rows, moved], behind[rows, moved] = left - step, right + step
@@ -235,11 +237,12 @@ def _ends(trained: TrainedModel, moved: npt.NDArray[np.int64]) -> tuple[Rows, Ro
 def _scores(trained: TrainedModel, rows: Rows) -> npt.NDArray[np.float64]:
     """Give what an answer consists of as numbers; NaN for a row that is not answered."""
     answers: Answers = sklearn_answers(trained, rows)
+    if not answers.is_answered.any():
+        return np.full((len(rows), 1), np.nan)
     labels = answers.labels.reshape(len(answers.labels), -1).astype(np.float64)
     found = np.concatenate([labels, *answers.probabilities], axis=1)
-    scores = np.full((len(rows), max(1, found.shape[1])), np.nan)
-    if found.size:
-        scores[answers.is_answered] = found
+    scores = np.full((len(rows), found.shape[1]), np.nan)
+    scores[answers.is_answered] = found
     return scores
 
 
@@ -256,6 +259,21 @@ def _middle(
     left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     return (left + (right - left) / 2).astype(np.float64)
+
+
+def _middle_number(
+    left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Give the number with as many float64 numbers on its left as on its right."""
+    low, high = _rank(left), _rank(right)
+    middle = low + (high - low) // 2
+    bits = np.where(middle < 0, np.int64(-(2**63)) - middle, middle)
+    return bits.view(np.float64)
+
+
+def _rank(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    bits = np.ascontiguousarray(numbers + 0.0).view(np.int64)
+    return np.where(bits < 0, np.int64(-(2**63)) - bits, bits)
 
 
 def _cells(

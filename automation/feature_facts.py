@@ -24,7 +24,7 @@ from automation.features import (
 from automation.training import TrainedModel
 
 UNHEARD = "a text of no training row"
-TRIED_ROWS = 16
+TRIED_ROWS = 3
 
 
 def features_of(trained: TrainedModel) -> tuple[Feature, ...]:
@@ -62,11 +62,15 @@ def _allows_missing(trained: TrainedModel, position: int) -> bool:
 def _categories(trained: TrainedModel, position: int) -> tuple[str, ...] | None:
     if _type(trained, position) is not FeatureType.STRING:
         return None
-    if _answers(trained, _with(trained, position, [UNHEARD])).any():
+    if any(_answers(trained, row).any() for row in _singly(_with(trained, position, [UNHEARD]))):
         return None
     texts = known_texts(trained.estimator, trained.training_rows[:, position])
     taken = _answers(trained, _with(trained, position, texts)).reshape(len(texts), -1)
     return tuple(text for text, flags in zip(texts, taken, strict=True) if flags.any())
+
+
+def _singly(rows: Rows) -> list[Rows]:
+    return [rows[index : index + 1] for index in range(len(rows))]
 
 
 def _with(trained: TrainedModel, position: int, values: list[Any]) -> Rows:

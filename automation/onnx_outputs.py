@@ -14,8 +14,6 @@ from automation.answers import classes_of
 from automation.errors import ConversionError
 from automation.training import TrainedModel
 
-OUTPUTS_IN_FRONT = 3  # dimensions
-
 
 def tidy_outputs(
     model: Any, trained: TrainedModel, *, with_probabilities: bool
@@ -30,6 +28,12 @@ def tidy_outputs(
     """
     graph = model.graph
     names = [output.name for output in graph.output]
+    rank = len(graph.output[0].type.tensor_type.shape.dim)
+    is_sequence = len(names) > 1 and graph.output[1].type.HasField("sequence_type")
+    for output in graph.output:
+        # skl2onnx may declare float32 for what its own nodes compute in float64; ONNX Runtime
+        # refuses that, and infers the type where none is declared.
+        output.ClearField("type")
     kept = 1
     if with_probabilities:
         if len(names) < 2:
@@ -39,22 +43,32 @@ def tidy_outputs(
             )
         kept = 2
     del graph.output[kept:]
+    if trained.is_classifier and not trained.outputs and rank != 1:
+        names[0] = _flat_labels(graph)
     if not with_probabilities:
         return names[0], ()
     if not trained.outputs:
         return names[0], (names[1],)
-    return names[0], _one_by_one(graph, [len(classes) for classes in classes_of(trained)])
+    sizes = [len(classes) for classes in classes_of(trained)]
+    return names[0], _one_by_one(graph, sizes, is_sequence=is_sequence)
 
 
-def _one_by_one(graph: Any, sizes: list[int]) -> tuple[str, ...]:
+def _flat_labels(graph: Any) -> str:
+    """Give the labels as (rows,); some converters put them into a column, or into a line."""
+    from onnx import helper, numpy_helper
+
+    shape, flat = "greenlight_flat_shape", "greenlight_labels"
+    graph.initializer.append(numpy_helper.from_array(np.array([-1]), shape))
+    graph.node.append(helper.make_node("Reshape", [graph.output[0].name, shape], [flat]))
+    graph.output[0].name = flat
+    return flat
+
+
+def _one_by_one(graph: Any, sizes: list[int], *, is_sequence: bool) -> tuple[str, ...]:
     """Give the probabilities of each output an output of the graph of its own."""
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import ValueInfoProto, helper, numpy_helper
 
-    joined = graph.output[1]
-    is_sequence = joined.type.HasField("sequence_type")
-    kind = joined.type.sequence_type.elem_type if is_sequence else joined.type
-    element = kind.tensor_type.elem_type or TensorProto.FLOAT
-    source = joined.name
+    source = graph.output[1].name
     del graph.output[1:]
     found = []
     for position, size in enumerate(sizes):
@@ -70,6 +84,6 @@ def _one_by_one(graph: Any, sizes: list[int]) -> tuple[str, ...]:
                 graph.initializer.append(numpy_helper.from_array(np.array([value]), bound))
                 bounds.append(bound)
             graph.node.append(helper.make_node("Slice", [part, *bounds], [name]))
-        graph.output.append(helper.make_tensor_value_info(name, element, [None, size]))
+        graph.output.append(ValueInfoProto(name=name))
         found.append(name)
     return tuple(found)
