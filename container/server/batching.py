@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -19,11 +19,17 @@ from .errors import PredictionError
 from .model import Inputs, Prediction, Runtime
 
 
-class Waiting(NamedTuple):
-    """Rows of one request, and who waits for their prediction."""
+class Part(NamedTuple):
+    """What one request adds to a batch; `rows` is how many."""
 
     inputs: Inputs
     rows: int
+
+
+class Waiting(NamedTuple):
+    """A request's part, and who waits for its prediction."""
+
+    part: Part
     future: asyncio.Future[Prediction]
 
 
@@ -60,7 +66,7 @@ class Batcher:
             PredictionError: the model failed on them
         """
         loop = asyncio.get_running_loop()
-        waiting = Waiting(inputs, rows, loop.create_future())
+        waiting = Waiting(Part(inputs, rows), loop.create_future())
         self._waiting.append(waiting)
         if not self._is_running:
             self._is_running = True
@@ -70,12 +76,13 @@ class Batcher:
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         batch = next_batch(self._waiting, self._max_rows)
+        parts = [waiting.part for waiting in batch]
         if self.observe is not None:
             self.observe(len(batch))
-        if sum(each.rows for each in batch) <= self._inline_rows:
-            self._give(loop, batch, predict_together(self._runtime, batch))
+        if sum(part.rows for part in parts) <= self._inline_rows:
+            self._give(loop, batch, predict_together(self._runtime, parts))
             return
-        run = loop.run_in_executor(self._executor, predict_together, self._runtime, batch)
+        run = loop.run_in_executor(self._executor, predict_together, self._runtime, parts)
         run.add_done_callback(lambda done: self._give(loop, batch, done.result()))
 
     def _give(
@@ -99,30 +106,29 @@ class Batcher:
 def next_batch(waiting: deque[Waiting], max_rows: int) -> list[Waiting]:
     """Take the oldest requests that fit one batch; always at least one."""
     batch = [waiting.popleft()]
-    rows = batch[0].rows
-    kinds = kinds_of(batch[0].inputs)
-    while waiting and rows + waiting[0].rows <= max_rows and kinds_of(waiting[0].inputs) == kinds:
+    rows = batch[0].part.rows
+    while waiting and rows + waiting[0].part.rows <= max_rows:
         batch.append(waiting.popleft())
-        rows += batch[-1].rows
+        rows += batch[-1].part.rows
     return batch
 
 
-def kinds_of(inputs: Inputs) -> list[Any]:
-    """Tell which inputs can be joined: those whose columns have the same types."""
-    return [(name, array.dtype) for name, array in inputs.items()]
-
-
-def predict_together(runtime: Runtime, batch: Sequence[Waiting]) -> list[Prediction | Exception]:
-    """Predict a batch by one call; where that fails, each request by its own."""
-    if len(batch) > 1:
+def predict_together(runtime: Runtime, parts: Sequence[Part]) -> list[Prediction | Exception]:
+    """Predict a batch by one call; where that cannot be, or fails, each request by its own."""
+    if len(parts) > 1 and len({kinds_of(part.inputs) for part in parts}) == 1:
         joined = {
-            name: np.concatenate([each.inputs[name] for each in batch]) for name in batch[0].inputs
+            name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs
         }
         try:
-            return list(parts_of(runtime.predict(joined), [each.rows for each in batch]))
+            return list(cut(runtime.predict(joined), [part.rows for part in parts]))
         except PredictionError:
             pass  # told to the one whose rows it is, below
-    return [_predicted(runtime, each.inputs) for each in batch]
+    return [_predicted(runtime, part.inputs) for part in parts]
+
+
+def kinds_of(inputs: Inputs) -> tuple[Any, ...]:
+    """Tell which inputs can be joined: those whose columns have the same types."""
+    return tuple((name, array.dtype) for name, array in inputs.items())
 
 
 def _predicted(runtime: Runtime, inputs: Inputs) -> Prediction | Exception:
@@ -132,21 +138,17 @@ def _predicted(runtime: Runtime, inputs: Inputs) -> Prediction | Exception:
         return error
 
 
-def parts_of(prediction: Prediction, rows: Sequence[int]) -> list[Prediction]:
+def cut(prediction: Prediction, rows: Sequence[int]) -> Iterator[Prediction]:
     """Cut a prediction for several requests into theirs."""
-    parts = []
     start = 0
     for count in rows:
         end = start + count
-        parts.append(
-            Prediction(
-                labels=prediction.labels[start:end],
-                class_indexes=prediction.class_indexes[start:end],
-                probabilities=_rows_of(prediction.probabilities, start, end),
-            )
+        yield Prediction(
+            labels=prediction.labels[start:end],
+            class_indexes=prediction.class_indexes[start:end],
+            probabilities=_rows_of(prediction.probabilities, start, end),
         )
         start = end
-    return parts
 
 
 def _rows_of(probabilities: Any, start: int, end: int) -> Any:

@@ -5,20 +5,25 @@ begin it, once when its body is there. Two switches between threads cost a third
 What is plainly small is answered in granian's thread instead; everything else, and whatever would
 take long, goes to the event loop as before. See ADR 0024.
 
-Everything here but `_sweep` and `_finish` runs in granian's thread and must neither wait nor raise.
+Requests that can share one call of the model are gathered here, while others are known to be
+arriving: their heads are read, their bodies are not yet here.
+
+Everything here runs in granian's thread and must neither wait nor raise, but for what is handed to
+`_on_loop` and what that calls.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter_ns
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from .bodies import BROKEN_OFF, too_slow
 from .errors import MalformedBodyError, ServerError
 from .logs import payload_digest
-from .predictor import Answer, Invocation, Predictor
+from .predictor import Answer, Invocation, Predictor, Prepared
 from .replies import Call, Replies
 from .rsgi import CLIENT_GONE, Exchange, Headers, Scope
 from .settings import Settings
@@ -26,17 +31,33 @@ from .settings import Settings
 LARGEST_DIGITS = 5
 """Of a content-length: bodies below 100,000 bytes."""
 
+LARGEST_BATCH = 64
+"""Requests answered by one call of the model; each of them is small."""
+
+ARRIVAL_NS = 1_000_000
+"""A body that is here within this time of its head is worth another request's waiting for it."""
+
+GATHERING_SECONDS = 0.002
+"""How long a request waits at most, and twice that, for one that turns out not to be."""
+
 
 @runtime_checkable
 class DirectPredictor(Predictor, Protocol):
     """A model that can answer small invocations where they arrive."""
 
-    def answer_now(self, invocation: Invocation, *, is_alone: bool) -> Answer | None:
-        """Answer at once, or give None where that would take long or waste a batch.
+    def answer_now(self, invocation: Invocation, *, is_alone: bool) -> Answer | Prepared | None:
+        """Answer at once, or prepare for a batch, or give None where that would take long.
 
         Args:
             is_alone: no other invocation is in flight here
         """
+
+    @property
+    def batches(self) -> bool:
+        """Whether one call of the model for several requests costs less than one for each."""
+
+    def answer_together(self, prepared: Sequence[Prepared]) -> list[Answer | Exception]:
+        """Answer what was prepared, each with its answer or its error."""
 
 
 class Arrival(Call):
@@ -58,6 +79,14 @@ class Arrival(Call):
 
     def __call__(self, future: Any) -> None:
         self._arrived(self, future)
+
+
+class Gathered(NamedTuple):
+    """A call that waits for its batch."""
+
+    call: Arrival
+    body: bytes
+    prepared: Prepared
 
 
 class DirectLoop(asyncio.SelectorEventLoop):
@@ -111,6 +140,9 @@ class Direct:
         # Calls whose body is not there yet, oldest first; who takes one out answers it.
         self._waiting: dict[Arrival, Any] = {}
         self._is_watched = False
+        self._gathered: deque[Gathered] = deque()
+        self._has_gathered = False
+        self._is_gathering_watched = False
         self._finishing: set[asyncio.Task[None]] = set()
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -152,25 +184,85 @@ class Direct:
         return False
 
     def _arrived(self, call: Arrival, future: Any) -> None:
-        waiting = self._waiting
-        if waiting.pop(call, None) is None:
+        if self._waiting.pop(call, None) is None:
             return  # it took too long and was answered
         body = b""
         try:
             body = future.result()
+            are_others_coming = self._predictor.batches and self._are_others_coming()
             answer = self._predictor.answer_now(
                 Invocation(body, call.headers, call.request_id),
-                is_alone=not waiting and not self._finishing,
+                is_alone=not (are_others_coming or self._gathered),
             )
-            if answer is not None:
+            if type(answer) is Answer:
                 self._here.answer(call, answer)
+            elif answer is None:
+                self._on_loop(self._finish, call, body)
             else:
-                assert self._loop is not None
-                self._loop.call_soon_threadsafe(self._finish, call, body)
+                self._gathered.append(Gathered(call, body, cast("Prepared", answer)))
+                if are_others_coming and len(self._gathered) < LARGEST_BATCH:
+                    self._await_others()
+                else:
+                    self._answer_gathered(self._here)
         except CLIENT_GONE:
             self._here.refuse(call, MalformedBodyError(BROKEN_OFF))
         except Exception as error:  # noqa: BLE001 - the edge: granian would lose it
             self._here.refuse(call, with_payload(error, body))
+
+    def _are_others_coming(self) -> bool:
+        """Tell whether a body must be about to arrive; nobody waits for a client that is slow."""
+        newest = next(reversed(self._waiting), None)
+        return newest is not None and perf_counter_ns() - newest.started_ns < ARRIVAL_NS
+
+    def _await_others(self) -> None:
+        """Have what is gathered answered soon, should the body that is awaited not come."""
+        self._has_gathered = True
+        if not self._is_gathering_watched:
+            self._is_gathering_watched = True
+            self._on_loop(self._watch_gathering)
+
+    def _watch_gathering(self) -> None:
+        # One timer for as long as there is something to gather: waking the loop is not cheap.
+        if not self._has_gathered:
+            self._is_gathering_watched = False
+        if self._has_gathered or self._gathered:  # the latter: gathered this very moment
+            self._has_gathered = False
+            self._is_gathering_watched = True
+            assert self._loop is not None
+            self._loop.call_later(GATHERING_SECONDS, self._watch_gathering)
+        self._answer_overdue()
+
+    def _answer_overdue(self) -> None:
+        """Answer what is gathered if the oldest of it has waited for a whole period."""
+        try:
+            oldest_ns = self._gathered[0].call.started_ns
+        except IndexError:
+            return
+        if perf_counter_ns() - oldest_ns >= GATHERING_SECONDS * 1e9:
+            self._answer_gathered(self._there)
+
+    def _answer_gathered(self, replies: Replies) -> None:
+        """Answer all that is gathered, in either thread; who takes one out answers it."""
+        while self._gathered:
+            batch = list(self._taken())
+            replies.counters.ran_batch(len(batch))
+            answers = self._predictor.answer_together([each.prepared for each in batch])
+            for each, answer in zip(batch, answers, strict=True):
+                if isinstance(answer, Exception):
+                    replies.refuse(each.call, with_payload(answer, each.body))
+                else:
+                    replies.answer(each.call, answer)
+
+    def _taken(self) -> Iterator[Gathered]:
+        for _ in range(LARGEST_BATCH):
+            try:
+                yield self._gathered.popleft()
+            except IndexError:
+                return
+
+    def _on_loop(self, callback: Callable[..., None], *arguments: Any) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(callback, *arguments)
 
     def _finish(self, call: Arrival, body: bytes) -> None:
         assert self._loop is not None
@@ -182,8 +274,7 @@ class Direct:
     def _watch(self) -> None:
         """Have the oldest body refused when its time is up; no timer runs while none is awaited."""
         self._is_watched = True
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._sweep)
+        self._on_loop(self._sweep)
 
     def _sweep(self) -> None:
         self._is_watched = False

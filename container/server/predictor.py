@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from .batching import Batcher
+from .batching import Batcher, Part, predict_together
 from .codecs import (
     Form,
     Request,
@@ -71,6 +71,13 @@ class Answer(NamedTuple):
     rows: int = 0
 
 
+class Prepared(NamedTuple):
+    """A decoded invocation that waits for its batch; `written` is the answer's media type."""
+
+    written: str
+    request: Request
+
+
 class Predictor(Protocol):
     """A model in service."""
 
@@ -111,7 +118,7 @@ class ModelPredictor:
         self._explainer = explainer
         self._inline_rows = inline_rows
         self._inline_bytes = inline_rows * len(schema.rules) * CHARACTERS_OF_A_VALUE
-        self._batches = batches
+        self.batches = batches
         self._predict_packed: Callable[[bytes], bytes] | None = None
         if isinstance(runtime, ForestRuntime) and schema.quick is not None:
             self._predict_packed = runtime.predict_packed
@@ -127,14 +134,14 @@ class ModelPredictor:
             self._schema,
             explainer=self._explainer,
             inline_rows=self._inline_rows,
-            batches=self._batches,
+            batches=self.batches,
         )
 
     async def answer(self, invocation: Invocation) -> Answer:
         """Answer an invocation of any content type and size."""
         written, request = self._decoded(invocation)
         rows = len(request.rows)
-        if rows <= self._inline_rows and not self._batches:
+        if rows <= self._inline_rows and not self.batches:
             answer = self._packed_answer(written, request)
             if answer is not None:
                 return answer
@@ -142,31 +149,50 @@ class ModelPredictor:
         else:
             prediction = await self.batcher.predict(request.inputs, rows)
         explanations: Explanations | None = None
-        if request.explain or is_explanation_wanted(invocation.headers):
+        if request.explain:
             explanations = await asyncio.to_thread(self._explainer.explain, request)
         return self._encoded(written, request, prediction, explanations)
 
-    def answer_now(self, invocation: Invocation, *, is_alone: bool) -> Answer | None:
-        """Answer a small invocation at once; None where it is large, or can join a batch."""
+    def answer_now(self, invocation: Invocation, *, is_alone: bool) -> Answer | Prepared | None:
+        """Answer a small invocation at once, or prepare it for a batch where others are about.
+
+        Returns:
+            None where it has to be awaited
+        """
         if (
             len(invocation.body) > self._inline_bytes
-            or (self._batches and not is_alone)
             or invocation.headers.get(EXPLAIN_HEADER) is not None
         ):
             return None
         written, request = self._decoded(invocation)
         if len(request.rows) > self._inline_rows or request.explain:
             return None
+        if self.batches and not is_alone:
+            return Prepared(written, request)
         answer = self._packed_answer(written, request)
         if answer is not None:
             return answer
         return self._encoded(written, request, self._runtime.predict(request.inputs), None)
 
+    def answer_together(self, prepared: Sequence[Prepared]) -> list[Answer | Exception]:
+        """Answer prepared invocations by one call of the model, each with its answer or error."""
+        parts = [Part(each.request.inputs, len(each.request.rows)) for each in prepared]
+        results = predict_together(self._runtime, parts)
+        return [
+            result
+            if isinstance(result, Exception)
+            else self._encoded(each.written, each.request, result, None)
+            for each, result in zip(prepared, results, strict=True)
+        ]
+
     def _decoded(self, invocation: Invocation) -> tuple[str, Request]:
         get = invocation.headers.get
         read = media_type_from_content_type(get("content-type"), get("content-encoding"))
         written = media_type_from_accept(get("accept"), read)
-        return written, request_from_body(read, invocation.body, self._schema)
+        request = request_from_body(read, invocation.body, self._schema)
+        if get(EXPLAIN_HEADER) is not None:
+            request.explain = is_explanation_wanted(invocation.headers) or request.explain
+        return written, request
 
     def _packed_answer(self, written: str, request: Request) -> Answer | None:
         """Answer the commonest request of a forest without making arrays of it."""
