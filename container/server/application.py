@@ -23,9 +23,10 @@ from .errors import (
 )
 from .metrics import Metrics
 from .predictor import Answer, Invocation, ModelPredictor, Predictor
-from .replies import Call, Replies, codes
+from .replies import Call, Replies
 from .rsgi import Exchange, Scope
 from .settings import Settings
+from .statuses import codes
 
 if TYPE_CHECKING:  # a server of one model starts without reading the code for many
     from .multi_model_routes import ModelRoutes
@@ -147,7 +148,8 @@ class Application:
     async def _metrics_text(self, scope: Scope, call: Call) -> Answer:
         from .exposition import CONTENT_TYPE, text_of  # not needed to start
 
-        text = await asyncio.to_thread(text_of, self._metrics, self._labels)
+        gauges = () if self._models is None else self._models.gauges()
+        text = await asyncio.to_thread(text_of, self._metrics, self._labels, gauges)
         return Answer(CONTENT_TYPE, text.encode())
 
     def _served(self) -> Predictor:

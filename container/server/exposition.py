@@ -16,16 +16,19 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Labels = Mapping[str, str]
 
 
-def text_of(metrics: Metrics, model: Labels) -> str:
+def text_of(metrics: Metrics, model: Labels, gauges: Sequence[tuple[str, str, float]] = ()) -> str:
     """Write everything that is counted.
 
     Args:
         model: labels of the model in service, such as its name; empty where there is none
+        gauges: more values, each with its name and what it is
     """
     totals = metrics.totals()
     lines = [*_requests(totals), *_model_calls(totals)]
     if model:
         lines += _family("greenlight_model_info", "gauge", "The model in service.", [(model, 1)])
+    for name, text, value in gauges:
+        lines += _family(name, "gauge", text, [({}, value)])
     lines += _processes(metrics.pids())
     return "\n".join(lines) + "\n"
 

@@ -159,11 +159,16 @@ class MultiModel:
         longest_unload_seconds: float = LONGEST_UNLOAD_SECONDS,
     ) -> None:
         self._loader = loader
-        self._budget_bytes = budget_bytes
+        self.budget_bytes = budget_bytes
         self._makes_room = makes_room
         self._clock = clock
         self._longest_unload_seconds = longest_unload_seconds
         self._entries: dict[str, _Entry] = {}
+
+    @property
+    def loaded_count(self) -> int:
+        """How many models can be invoked."""
+        return len(self._by_last_use())
 
     @property
     def reserved_bytes(self) -> int:
@@ -221,24 +226,24 @@ class MultiModel:
             model=entry.name,
             model_bytes=entry.reserved_bytes,
             reserved_bytes=self.reserved_bytes,
-            budget_bytes=self._budget_bytes,
+            budget_bytes=self.budget_bytes,
             load_ms=round((self._clock() - entry.began) * 1000),
         )
 
     async def _reserve(self, entry: _Entry, wanted_bytes: int) -> None:
-        if self._makes_room and wanted_bytes <= self._budget_bytes:
-            while self.reserved_bytes + wanted_bytes > self._budget_bytes:
+        if self._makes_room and wanted_bytes <= self.budget_bytes:
+            while self.reserved_bytes + wanted_bytes > self.budget_bytes:
                 unused = [each for each in self._by_last_use() if each.in_use == 0]
                 if not unused:
                     break
                 log(logging.INFO, "making_room", model=unused[0].name, for_model=entry.name)
                 await self._unload(unused[0])
-        free_bytes = self._budget_bytes - self.reserved_bytes
+        free_bytes = self.budget_bytes - self.reserved_bytes
         if wanted_bytes > free_bytes:
             candidates = ", ".join(each.name for each in self._by_last_use()[:CANDIDATES_NAMED])
             raise ModelMemoryError(
                 f"model {shown(entry.name)} takes {wanted_bytes} bytes and {max(0, free_bytes)} of "
-                f"{self._budget_bytes} are free; unload models (least recently used first: "
+                f"{self.budget_bytes} are free; unload models (least recently used first: "
                 f"{candidates or 'none is loaded'}) or raise GREENLIGHT_MODEL_MEMORY_BYTES"
             )
         entry.reserved_bytes = wanted_bytes

@@ -45,6 +45,23 @@ class ModelRoutes:
         """Tell whether a path is one of those here."""
         return path == ROOT or path.startswith(f"{ROOT}/")
 
+    def gauges(self) -> list[tuple[str, str, float]]:
+        """Give what /metrics says of the models: names, meanings and values."""
+        models = self._models
+        return [
+            ("greenlight_models_loaded", "Models that can be invoked.", models.loaded_count),
+            (
+                "greenlight_model_memory_reserved_bytes",
+                "Memory of the models that are loaded or about to be, as measured.",
+                models.reserved_bytes,
+            ),
+            (
+                "greenlight_model_memory_budget_bytes",
+                "Memory models may take together.",
+                models.budget_bytes,
+            ),
+        ]
+
     async def answer(self, scope: Scope, body: bytes, request_id: str) -> Answer:
         """Answer a request, and log which target model the caller of the endpoint meant.
 

@@ -143,6 +143,35 @@ def test_models_are_loaded_listed_invoked_and_unloaded_each_by_its_name(
     assert platform.invoke("w").status_code == 200
 
 
+def test_metrics_count_invocations_and_say_what_is_loaded(
+    platform: Platform, iris: FittedModel
+) -> None:
+    platform.load("i", iris.directory)
+    before = metrics_of(platform)
+
+    platform.invoke("i", {"instances": iris.rows[:7].tolist()})
+    platform.invoke("i", {"instances": [[1]]})
+    after = metrics_of(platform)
+
+    of_invocations = 'greenlight_requests_total{route="invocations",status=%s}'
+    good = of_invocations % '"200",code="ok"'
+    bad = of_invocations % '"400",code="invalid_instance"'
+    assert after[good] - before[good] == 1
+    assert after[bad] - before.get(bad, 0) == 1
+    assert after["greenlight_rows_total"] - before["greenlight_rows_total"] == 7
+    assert after["greenlight_requests_in_flight"] == 0
+    assert after["greenlight_models_loaded"] == 1
+    reserved = after["greenlight_model_memory_reserved_bytes"]
+    assert 0 < reserved < after["greenlight_model_memory_budget_bytes"]
+
+
+def metrics_of(platform: Platform) -> dict[str, float]:
+    """Give every sample of /metrics by its name and labels."""
+    lines = platform.server.get("/metrics").text.splitlines()
+    samples = [line.rpartition(" ") for line in lines if not line.startswith("#")]
+    return {name: float(value) for name, _, value in samples}
+
+
 def test_a_loaded_model_is_a_conflict(platform: Platform, iris: FittedModel) -> None:
     platform.load("i", iris.directory)
 
