@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import io
 import math
+import re
+import sys
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -26,8 +28,7 @@ LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
 """Of the header's own length, by version of the format."""
 LARGEST_HEADER_BYTES = 10_000
 """As NumPy's own limit; the header is a Python literal, and parsing one takes memory."""
-KINDS = "biufUS"
-LARGEST_NUMBER_BYTES = 8
+PLAIN_TYPE = re.compile(r"[<>|=](b1|[iu][1248]|f[248]|[US][1-9][0-9]{0,5})")
 FIELD = "the body (application/x-npy)"
 
 Array = npt.NDArray[Any]
@@ -41,6 +42,7 @@ def decode_npy(body: bytes, schema: Schema) -> Request:
         InvalidInstanceError: as `request_from_instances`
     """
     array = read_array(body, schema)
+    _check_texts(array)
     if array.dtype.names is not None:
         rows: list[Any] = [list(record) for record in array[list(schema.feature_names)].tolist()]
     else:
@@ -116,21 +118,28 @@ def _header(body: bytes) -> tuple[int, dict[str, Any]]:
 
 
 def _dtype(descr: Any) -> np.dtype[Any]:
-    try:
-        dtype = np.lib.format.descr_to_dtype(descr)
-    except (TypeError, ValueError, KeyError, IndexError, OverflowError, RecursionError) as error:
+    """Make the type of a header's description: of numbers, booleans, texts, or records of those.
+
+    NumPy itself takes far more, and some of it ends in errors of any kind.
+    """
+    parts = [descr] if isinstance(descr, str) else descr
+    if isinstance(descr, list):
+        is_record = all(isinstance(part, tuple) and len(part) == 2 for part in descr)
+        parts = [part[1] for part in descr] if is_record else None
+    if not isinstance(parts, list) or not all(map(_is_plain_type, parts)):
         raise MalformedBodyError(
-            f"the array's header has the dtype {shown(descr)}; {_hint()}"
-        ) from error
-    parts = [dtype] if dtype.names is None else [dtype[name] for name in dtype.names]
-    for part in parts:
-        too_wide = part.kind not in "US" and part.itemsize > LARGEST_NUMBER_BYTES
-        if part.kind not in KINDS or too_wide or not part.itemsize:
-            raise MalformedBodyError(
-                f"the array has the dtype {shown(str(part))}; send numbers, booleans or texts of "
-                "fixed size"
-            )
-    return dtype
+            f"the array has the dtype {shown(descr)}; send numbers of up to 8 bytes, booleans or "
+            "texts of fixed size"
+        )
+    try:
+        return np.lib.format.descr_to_dtype(descr)
+    except (TypeError, ValueError) as error:
+        raise MalformedBodyError(f"the array has the dtype {shown(descr)}: {error}") from error
+
+
+def _is_plain_type(descr: Any) -> bool:
+    found = PLAIN_TYPE.fullmatch(descr) if isinstance(descr, str) else None
+    return found is not None
 
 
 def _is_shape(shape: Any) -> TypeGuard[tuple[int, ...]]:
@@ -150,6 +159,25 @@ def _check_columns(dtype: np.dtype[Any], shape: tuple[int, ...], schema: Schema)
             f"{FIELD} has records of {shown(list(names))} in the shape {shown(shape)}; it must be "
             f"(rows,) records of {names_in_words(schema.rules)}"
         )
+
+
+def _check_texts(array: Array) -> None:
+    """Refuse what is no character: NumPy holds any four bytes and fails when it has to read them.
+
+    Raises:
+        MalformedBodyError: a code point beyond Unicode's last
+    """
+    columns = [array] if array.dtype.names is None else [array[name] for name in array.dtype.names]
+    for column in columns:
+        if column.dtype.kind != "U":
+            continue
+        codes = np.ascontiguousarray(column).view(
+            np.dtype("u4").newbyteorder(column.dtype.byteorder)
+        )
+        if codes.max() > sys.maxunicode:
+            raise MalformedBodyError(
+                f"the array has a text with the code point {int(codes.max()):#x}, which is none"
+            )
 
 
 def _text(value: Any) -> Any:
