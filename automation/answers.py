@@ -126,11 +126,18 @@ def answers_from(
     )
 
 
-def first_difference(expected: Answers, given: Answers, rows: Rows) -> str | None:
-    """Name the first row on which two models differ, with both answers; None where they agree."""
+def first_difference(
+    expected: Answers, given: Answers, rows: Rows, who: str = "ONNX Runtime"
+) -> str | None:
+    """Name the first row on which two models differ, with both answers; None where they agree.
+
+    Args:
+        expected: what scikit-learn answers to the rows; all of them are answered.
+        who: gave the other answers, for messages.
+    """
     if not given.is_answered.all():
         row = int(np.argmin(given.is_answered))
-        return f"row {_shown(rows, row)} fails in ONNX Runtime: {given.refusal}"
+        return f"row {_shown(rows, row)} fails in {who}: {given.refusal}"
     kind, same = "label", given.labels == expected.labels
     left, right = expected.labels, given.labels
     if expected.labels.dtype.kind == "f":
@@ -150,7 +157,7 @@ def first_difference(expected: Answers, given: Answers, rows: Rows) -> str | Non
     row = int(np.argmin(same))
     return (
         f"row {_shown(rows, row)} has {kind} {left[row].tolist()} in scikit-learn "
-        f"and {right[row].tolist()} in ONNX Runtime"
+        f"and {right[row].tolist()} in {who}"
     )
 
 

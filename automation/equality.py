@@ -1,9 +1,8 @@
 """The rows on which a converted model has to answer as scikit-learn does.
 
 Rows a model was fitted on and rows drawn at random miss what goes wrong in a conversion: a value
-beside a threshold. So thresholds are looked for: in trees they are read; in all other estimators
-they are found by halving the way between two rows that are answered differently, until two
-neighbouring float64 numbers remain.
+beside a threshold. So thresholds are looked for: in trees they are read, in all other estimators
+`boundaries` finds them.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from automation.answers import PROBABILITY_TOLERANCE, Answers, sklearn_answers
+from automation.boundaries import boundary_rows, finite_numbers
 from automation.features import Feature, FeatureType, Rows, known_texts
 from automation.training import TrainedModel
 from automation.tree_ensemble import Tree, histogram_trees, trees_of
@@ -22,10 +21,6 @@ RANDOM_ROWS = 256
 RANDOM_SEED = 42
 MOST_GIVEN_ROWS = 10_000
 MOST_THRESHOLDS = 128
-WAYS = 32
-PLAIN_HALVINGS = 40
-LONGEST_WAY = PLAIN_HALVINGS + 65  # halving the float64 numbers themselves ends after 64
-BESIDE = 1e-9  # of a value: how near to a threshold every graph has to answer right
 UNKNOWN_TEXT = "a text of no training row"
 ROWS_WITHOUT_A_VALUE = 4
 
@@ -54,7 +49,7 @@ def trial_for(trained: TrainedModel, features: tuple[Feature, ...]) -> Trial:
         chosen.append(_threshold_rows(trained, trees))
         edges = trained.training_rows[:0]
     else:
-        beside, edges = _boundary_rows(trained, features)
+        beside, edges = boundary_rows(trained, features)
         chosen.append(beside)
     return Trial(rows=np.concatenate(chosen), edges=edges)
 
@@ -67,7 +62,7 @@ def random_rows(trained: TrainedModel, features: tuple[Feature, ...]) -> Rows:
         column = trained.training_rows[:, position]
         draw = rng.random(RANDOM_ROWS)
         if feature.type is FeatureType.NUMBER:
-            numbers = _numbers(column)
+            numbers = finite_numbers(column)
             low, high = (numbers.min(), numbers.max()) if len(numbers) else (0.0, 1.0)
             rows[:, position] = low + draw * (high - low)
             continue
@@ -167,130 +162,3 @@ def _neighbours(threshold: float) -> npt.NDArray[np.float64]:
     exact = np.array(values, dtype=np.float64)
     around = np.concatenate([exact, np.nextafter(exact, -np.inf), np.nextafter(exact, np.inf)])
     return np.unique(around[np.isfinite(around) & (np.abs(around) < np.finfo(np.float32).max)])
-
-
-def _boundary_rows(trained: TrainedModel, features: tuple[Feature, ...]) -> tuple[Rows, Rows]:
-    """Find thresholds by halving ways on which one number of a row grows.
-
-    Returns:
-        rows a little (`BESIDE`) before and behind each threshold, and the rows at it.
-    """
-    numbers = [i for i, feature in enumerate(features) if feature.type is FeatureType.NUMBER]
-    nothing = trained.training_rows[:0]
-    if not numbers:
-        return nothing, nothing
-    moved = np.array([numbers[way % len(numbers)] for way in range(WAYS)])
-    low, high = _ends(trained, moved)
-    at_low, at_high = _scores(trained, low), _scores(trained, high)
-    open_ways = _gap(at_low, at_high) > PROBABILITY_TOLERANCE
-    rows = np.arange(WAYS)
-    for step in range(LONGEST_WAY):
-        if not open_ways.any():
-            break
-        middle = low.copy()
-        halve = _middle if step < PLAIN_HALVINGS else _middle_number
-        values = halve(_cells(low, rows, moved), _cells(high, rows, moved))
-        middle[rows, moved] = values
-        open_ways &= (values != low[rows, moved]) & (values != high[rows, moved])
-        active = np.flatnonzero(open_ways)
-        if not len(active):
-            break
-        at_middle = _scores(trained, middle[active])
-        goes_up = _gap(at_middle, at_low[active]) < _gap(at_middle, at_high[active])
-        up, down = active[goes_up], active[~goes_up]
-        low[up], at_low[up] = middle[up], at_middle[goes_up]
-        high[down], at_high[down] = middle[down], at_middle[~goes_up]
-    return _around(trained, low, high, moved, at_low, at_high)
-
-
-def _around(
-    trained: TrainedModel,
-    low: Rows,
-    high: Rows,
-    moved: npt.NDArray[np.int64],
-    at_low: npt.NDArray[np.float64],
-    at_high: npt.NDArray[np.float64],
-) -> tuple[Rows, Rows]:
-    rows = np.arange(len(moved))
-    left, right = _cells(low, rows, moved), _cells(high, rows, moved)
-    is_jump = _gap(at_low, at_high) > PROBABILITY_TOLERANCE
-    is_jump &= np.nextafter(left, right) == right
-    step = BESIDE * np.maximum(np.maximum(np.abs(left), np.abs(right)), _span(trained, moved))
-    before, behind = low.copy(), high.copy()
-    before[rows, moved], behind[rows, moved] = left - step, right + step
-    beside = np.concatenate([before[is_jump], behind[is_jump]])
-    return beside, np.concatenate([low[is_jump], high[is_jump]])
-
-
-def _ends(trained: TrainedModel, moved: npt.NDArray[np.int64]) -> tuple[Rows, Rows]:
-    """Start each way from a training row, with one value at its least and at its greatest."""
-    rng = np.random.default_rng(RANDOM_SEED)
-    base = trained.training_rows[rng.integers(0, len(trained.training_rows), len(moved))].copy()
-    low, high = base, base.copy()
-    for way, position in enumerate(moved):
-        numbers = _numbers(trained.training_rows[:, position])
-        least, greatest = (numbers.min(), numbers.max()) if len(numbers) else (0.0, 1.0)
-        low[way, position], high[way, position] = float(least), float(greatest)
-    return low, high
-
-
-def _scores(trained: TrainedModel, rows: Rows) -> npt.NDArray[np.float64]:
-    """Give what an answer consists of as numbers; NaN for a row that is not answered."""
-    answers: Answers = sklearn_answers(trained, rows)
-    if not answers.is_answered.any():
-        return np.full((len(rows), 1), np.nan)
-    labels = answers.labels.reshape(len(answers.labels), -1).astype(np.float64)
-    found = np.concatenate([labels, *answers.probabilities], axis=1)
-    scores = np.full((len(rows), found.shape[1]), np.nan)
-    scores[answers.is_answered] = found
-    return scores
-
-
-def _gap(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Tell how far answers are apart, (rows,); 0 where one of them is none."""
-    if left.shape != right.shape:
-        return np.zeros(len(left))
-    scale = np.maximum(1.0, np.maximum(np.abs(left), np.abs(right)))
-    gap: npt.NDArray[np.float64] = np.nan_to_num(np.abs(left - right) / scale).max(axis=1)
-    return gap
-
-
-def _middle(
-    left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    return (left + (right - left) / 2).astype(np.float64)
-
-
-def _middle_number(
-    left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Give the number with as many float64 numbers on its left as on its right."""
-    low, high = _rank(left), _rank(right)
-    middle = low + (high - low) // 2
-    bits = np.where(middle < 0, np.int64(-(2**63)) - middle, middle)
-    return bits.view(np.float64)
-
-
-def _rank(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    bits = np.ascontiguousarray(numbers + 0.0).view(np.int64)
-    return np.where(bits < 0, np.int64(-(2**63)) - bits, bits)
-
-
-def _cells(
-    rows: Rows, index: npt.NDArray[np.int64], moved: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    cells: npt.NDArray[np.float64] = rows[index, moved].astype(np.float64)
-    return cells
-
-
-def _span(trained: TrainedModel, moved: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    spans = []
-    for position in moved:
-        numbers = _numbers(trained.training_rows[:, position])
-        spans.append(float(numbers.max() - numbers.min()) if len(numbers) else 0.0)
-    return np.array(spans)
-
-
-def _numbers(column: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    numbers = np.array([np.nan if cell is None else cell for cell in column], dtype=np.float64)
-    return numbers[np.isfinite(numbers)]

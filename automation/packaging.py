@@ -22,10 +22,13 @@ from automation.artifact import Artifact
 from automation.conversion import Graph
 from automation.description import graph_description, model_description
 from automation.errors import SourceError
+from automation.features import Rows
+from automation.forest import FOREST_NAME, forest_bytes
 from automation.golden import golden_for
 from automation.inference_script import SCRIPT_PATH
 from automation.model_data import ModelData, read_source
 from automation.origin import Origin, from_data, import_warnings, trained_here
+from automation.serving_proof import prove_served
 from automation.source import Source
 from automation.spec import ModelSpec, Runtime
 from automation.training import TrainedModel
@@ -130,10 +133,13 @@ def package_origin(
     notes = origin.notes + import_warnings(origin.script, root, runtime)
     files = {**origin.files, artifacts.GOLDEN_NAME: artifacts.json_bytes(golden_for(trained))}
     form: dict[str, Any]
+    proven_rows: Rows | None = None
     if runtime is Runtime.ONNX:
         graph = conversion.convert(trained)
-        files[artifacts.GRAPH_NAME] = graph.content
+        files |= graph_files(trained, graph)
         form, checked_rows = onnx_form(graph), graph.checked_rows
+        # A script of the user's own answers in the server, not the model alone.
+        proven_rows = graph.rows if origin.script is None else None
     else:
         written = sklearn_form.sklearn_file(trained.estimator, allow_pickle=allow_pickle)
         checked_rows = sklearn_form.prove_equal(trained, written)
@@ -143,6 +149,8 @@ def package_origin(
         files |= origin.script.files
     manifest = manifest_for(model, origin, form, accuracy, files)
     files[artifacts.MANIFEST_NAME] = artifacts.json_bytes(manifest)
+    if proven_rows is not None:
+        prove_served(trained, proven_rows, files)
     return Package(
         model=model,
         estimator=trained.name,
@@ -166,6 +174,14 @@ def _kept(data: ModelData, model: str, root: Path, *, allow_pickle: bool) -> Pac
         checked_rows=len(golden["instances"]),
         warnings=data.notes + notes,
         source=data.name,
+    )
+
+
+def graph_files(trained: TrainedModel, graph: Graph) -> dict[str, bytes]:
+    """Give the files a graph comes as: itself and, for trees, what the compiled kernel reads."""
+    compiled = forest_bytes(trained.estimator)
+    return {artifacts.GRAPH_NAME: graph.content} | (
+        {} if compiled is None else {FOREST_NAME: compiled}
     )
 
 
