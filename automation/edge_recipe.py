@@ -38,6 +38,9 @@ venv="{configuration:/pythonEnvironment}"
 if [ -z "$venv" ]; then
   venv="{work:path}/venv"
   if [ ! -f "$venv/LOCK_DIGEST.installed" ]; then
+    "{configuration:/python}" -c "import sys
+if sys.version_info < (3, 11):
+    sys.exit('Python 3.11 or newer is needed, here is ' + sys.version)"
     rm -rf "$venv"
     "{configuration:/python}" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check \\

@@ -54,8 +54,12 @@ def component(written: Path, tmp_path: Path) -> Iterator[DeployedComponent]:
     """The component on a device whose Python environment is that of these tests."""
     configuration = {"port": str(a_free_port()), "pythonEnvironment": sys.prefix}
     yield Core(root=tmp_path / "greengrass", platform=DEVICE).deploy(written, configuration)
-    # What is read-only there could not be deleted otherwise.
-    for path in [tmp_path, *tmp_path.rglob("*")]:
+    make_deletable(tmp_path)
+
+
+def make_deletable(folder: Path) -> None:
+    """Let pytest delete what a core keeps read-only."""
+    for path in folder.rglob("*"):
         if path.is_dir():
             path.chmod(0o700)
 
@@ -159,10 +163,10 @@ def test_shutting_down_what_does_not_run_harms_nobody(component: DeployedCompone
 
 def test_what_is_installed_is_not_installed_again(written: Path, tmp_path: Path) -> None:
     calls = tmp_path / "calls"
-    # In place of a Python: makes an environment out of this one's, and notes what it is asked.
+    # In place of a Python: makes an environment out of itself, and notes what it is asked.
     python = tmp_path / "python"
     python.write_text(
-        f'#!/bin/sh\necho "$@" >> {calls}\n'
+        f'#!/bin/sh\necho "$@" | head -1 >> {calls}\n'
         f'if [ "$2" = venv ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; fi\n'
     )
     python.chmod(0o700)
@@ -175,15 +179,32 @@ def test_what_is_installed_is_not_installed_again(written: Path, tmp_path: Path)
     lines = calls.read_text().splitlines()
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert [line.split()[:3] for line in lines] == [
+        ["-c", "import", "sys"],
         ["-m", "venv", str(component.work / "venv")],
         ["-m", "pip", "install"],
         ["-c", "import", "granian,"],
         ["-c", "import", "granian,"],
     ]
-    assert "--require-hashes --only-binary :all: --no-index --find-links /wheels" in lines[1]
-    assert lines[1].endswith("requirements.lock")
-    for path in component.program.rglob("*"):
-        path.chmod(0o700)
+    assert "--require-hashes --only-binary :all: --no-index --find-links /wheels" in lines[2]
+    assert lines[2].endswith("requirements.lock")
+    make_deletable(tmp_path)
+
+
+def test_a_python_that_is_too_old_is_named(written: Path, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 9, 2); '
+        'sys.version = \'3.9.2\'; exec(sys.argv[1])" "$2"\n'
+    )
+    python.chmod(0o700)
+    core = Core(root=tmp_path / "greengrass", platform=DEVICE)
+    component = core.deploy(written, {"python": str(python)})
+
+    installed = component.run_to_the_end("Install")
+
+    assert installed.returncode != 0
+    assert installed.stderr == "Python 3.11 or newer is needed, here is 3.9.2\n"
+    make_deletable(tmp_path)
 
 
 def test_an_environment_without_the_libraries_is_refused_when_it_is_installed(
@@ -200,13 +221,11 @@ def test_an_environment_without_the_libraries_is_refused_when_it_is_installed(
 
     assert installed.returncode != 0
     assert "No module named 'granian'" in installed.stderr
-    for path in component.program.rglob("*"):
-        path.chmod(0o700)
+    make_deletable(tmp_path)
 
 
-def test_the_same_model_gives_the_same_bytes_by_the_command(
-    packaged: Path, written: Path, tmp_path: Path
-) -> None:
+def test_the_same_model_gives_the_same_bytes_by_the_command(packaged: Path, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
     command = [
         shutil.which("greenlight", path=str(Path(sys.executable).parent)) or "greenlight",
         "edge",
@@ -214,7 +233,7 @@ def test_the_same_model_gives_the_same_bytes_by_the_command(
         "--artifact",
         str(packaged),
         "--output",
-        str(tmp_path),
+        str(one),
         "--uri",
         "s3://bucket/components",
     ]
@@ -222,9 +241,17 @@ def test_the_same_model_gives_the_same_bytes_by_the_command(
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=60, check=False
     )
+    found = artifacts.read(ROOT, packaged)
+    write_component("iris", found, ROOT, output=other, uri="s3://bucket/components/")
 
     assert done.returncode == 0, done.stderr
     assert "wrote component greenlight.iris 1.0.0" in done.stdout
     assert "aws greengrassv2 create-component-version --inline-recipe fileb://" in done.stdout
-    for path in (path for path in written.rglob("*") if path.is_file()):
-        assert (tmp_path / path.relative_to(written)).read_bytes() == path.read_bytes()
+    assert files_of(one) == files_of(other)
+    assert len(files_of(one)) == 4
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Give the files below a folder by their paths there."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
