@@ -22,22 +22,34 @@ from .manifest import FeatureType, Manifest, Task
 from .model import Inputs, Prediction
 
 TRUSTED_PREFIXES = (
+    "builtins.object",
+    "functools.partial",
+    "numpy.dtype",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",
+    "scipy.interpolate._bsplines.BSpline",
     "sklearn._loss.",
     "sklearn.calibration._",
     "sklearn.compose._column_transformer._RemainderColsList",
+    "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._univariate_selection.",
     "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
     "sklearn.gaussian_process.kernels.",
     "sklearn.linear_model._sgd_fast.",
     "sklearn.metrics._dist_metrics.",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.model_selection._split.",
     "sklearn.multiclass._ConstantPredictor",
     "sklearn.neighbors._ball_tree.",
     "sklearn.neighbors._kd_tree.",
     "sklearn.neural_network._stochastic_optimizers.",
     "sklearn.tree._tree.",
+    "sklearn.utils._bunch.Bunch",
+    "sklearn.utils.validation.check_array",
 )
-"""Parts of scikit-learn's estimators that skops has no list of; the packaging gate has the same."""
+"""Parts of scikit-learn's estimators that skops has no list of: classes, and functions that compute
+and do nothing else. The packaging gate has the same."""
 
 HOW_TO_GET_SKLEARN = (
     "serve it with the image that holds scikit-learn (build argument "
