@@ -45,6 +45,9 @@ GATHERING_SECONDS = 0.002
 class DirectPredictor(Predictor, Protocol):
     """A model that can answer small invocations where they arrive."""
 
+    def answer_plain(self, body: bytes, headers: Headers) -> tuple[bytes, int] | None:
+        """Answer the commonest request there is; JSON and its number of rows, or None."""
+
     def answer_now(self, invocation: Invocation, *, is_alone: bool) -> Answer | Prepared | None:
         """Answer at once, or prepare for a batch, or give None where that would take long.
 
@@ -189,6 +192,10 @@ class Direct:
         body = b""
         try:
             body = future.result()
+            plain = self._predictor.answer_plain(body, call.headers)
+            if plain is not None:
+                self._here.answer_json(call, *plain)
+                return
             are_others_coming = self._predictor.batches and self._are_others_coming()
             answer = self._predictor.answer_now(
                 Invocation(body, call.headers, call.request_id),

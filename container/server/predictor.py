@@ -28,6 +28,7 @@ from .forest import FOREST_FILE, ForestRuntime
 from .logs import log
 from .manifest import Manifest
 from .model import Prediction, Runtime
+from .plain_forest import PlainAnswer, is_plain, plain_forest
 from .rsgi import Headers
 from .runtimes import Artifact, candidates, open_proven, read_artifact
 from .settings import RuntimeChoice, Settings
@@ -100,6 +101,7 @@ class ModelPredictor:
         explainer: says why the model answers as it does
         inline_rows: more rows than this are predicted in a thread, so that /ping stays quick
         batches: whether one call of the runtime for several requests costs less than one for each
+        runtime_name: the runtime's word in logs and metrics
     """
 
     def __init__(
@@ -111,8 +113,10 @@ class ModelPredictor:
         explainer: Explainer,
         inline_rows: int,
         batches: bool,
+        runtime_name: str,
     ) -> None:
         self.manifest = manifest
+        self.runtime_name = runtime_name
         self._runtime = runtime
         self._schema = schema
         self._explainer = explainer
@@ -120,8 +124,10 @@ class ModelPredictor:
         self._inline_bytes = inline_rows * len(schema.rules) * CHARACTERS_OF_A_VALUE
         self.batches = batches
         self._predict_packed: Callable[[bytes], bytes] | None = None
+        self._answer_plain: PlainAnswer | None = None
         if isinstance(runtime, ForestRuntime) and schema.quick is not None:
             self._predict_packed = runtime.predict_packed
+            self._answer_plain = plain_forest(schema, runtime.predict_packed, inline_rows)
         self.batcher = Batcher(
             runtime, inline_rows=inline_rows, max_rows=max(inline_rows, LEAST_BATCH_ROWS)
         )
@@ -135,6 +141,7 @@ class ModelPredictor:
             explainer=self._explainer,
             inline_rows=self._inline_rows,
             batches=self.batches,
+            runtime_name=self.runtime_name,
         )
 
     async def answer(self, invocation: Invocation) -> Answer:
@@ -152,6 +159,12 @@ class ModelPredictor:
         if request.explain:
             explanations = await asyncio.to_thread(self._explainer.explain, request)
         return self._encoded(written, request, prediction, explanations)
+
+    def answer_plain(self, body: bytes, headers: Headers) -> tuple[bytes, int] | None:
+        """Answer the commonest request of a forest; JSON and its number of rows, or None."""
+        if self._answer_plain is None or not is_plain(headers, EXPLAIN_HEADER):
+            return None
+        return self._answer_plain(body)
 
     def answer_now(self, invocation: Invocation, *, is_alone: bool) -> Answer | Prepared | None:
         """Answer a small invocation at once, or prepare it for a batch where others are about.
@@ -315,4 +328,5 @@ def _predictor_of(artifact: Artifact, settings: Settings) -> ModelPredictor:
         ),
         inline_rows=0 if candidate.is_slow else settings.inline_rows,
         batches=candidate.batches,
+        runtime_name=candidate.name,
     )

@@ -72,6 +72,7 @@ class QuickAnswers:
         self._heads = Heads(manifest.classes)
         names = [orjson.dumps(name).replace(b"%", b"%%") for name in manifest.feature_names]
         self._template = b"%b" + b",".join(b"%b:%%b" % name for name in names) + b"}}"
+        self._whole = b'{"predictions":[' + self._template + b"]}"
 
     def written(self, text: bytes, prediction: Prediction, separator: bytes) -> bytes:
         """Write the answers to rows of plain numbers.
@@ -100,6 +101,19 @@ class QuickAnswers:
             return self._joined((heads[answer],), text, separator)
         keys = np.frombuffer(answer, dtype=f"V{size}").tolist()
         return self._joined([heads[key] for key in keys], text, separator)
+
+    def written_of_one(self, numbers: bytes, answer: bytes) -> bytes:
+        """Write the whole body for one row.
+
+        Args:
+            numbers: the row as JSON, without brackets and blanks
+            answer: of a kernel, as above
+        """
+        if self._is_regressor:
+            [head] = _values(np.frombuffer(answer).tolist())
+        else:
+            head = self._heads[answer]
+        return self._whole % (head, *numbers.split(b","))
 
     def _joined(self, heads: Sequence[bytes], text: bytes, separator: bytes) -> bytes:
         # Without brackets and blanks, what is left of rows of numbers is one list of them.
