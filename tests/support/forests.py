@@ -24,6 +24,7 @@ from sklearn.tree import (
 )
 
 from automation.forest import HEADER, MAGIC, VERSION, forest_bytes
+from tests.support.onnx_models import FittedModel, reseal
 
 SINGLE = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)
 FORESTS = (
@@ -153,3 +154,13 @@ def a_forest_of(splits: list[int], sizes: list[int]) -> bytes:
     header = HEADER.pack(MAGIC, VERSION, 0, 1, 1, len(sizes), nodes, 1, 4, 0.0, 1.0)
     numbers = np.ones(1 + nodes).tobytes() + bytes(4 * nodes)
     return header + numbers + np.array([*splits, *sizes], dtype="<u4").tobytes() + b"null"
+
+
+def add_forest(fitted: FittedModel) -> FittedModel:
+    """Put the `forest.bin` of its estimator into an artifact's folder."""
+    content = forest_bytes(fitted.estimator)
+    assert content is not None
+    path = fitted.directory / "forest.bin"
+    path.write_bytes(content)
+    reseal(path)
+    return fitted
