@@ -124,6 +124,7 @@ class Manifest:
     probability_outputs: tuple[str, ...]
     script: str | None
     files: Mapping[str, str]
+    labels: tuple[tuple[Any, ...], ...] = ()
     estimator: EstimatorPart | None = None
 
     @property
@@ -181,6 +182,7 @@ def manifest_from_document(document: Mapping[str, Any]) -> Manifest:
         probability_outputs=_probability_outputs(graph, len(outputs)),
         script=field(document, "script", str) if document.get("script") is not None else None,
         files=_files(document, runtime),
+        labels=_labels(document, classes, outputs),
         estimator=None if is_graph else estimator_part(document),
     )
 
@@ -268,6 +270,23 @@ def _outputs(document: Mapping[str, Any], task: Task) -> tuple[Output, ...]:
     if len({output.name for output in outputs}) != len(outputs) or not outputs:
         raise ArtifactError(f"manifest outputs must have different names, not {outputs!r}")
     return tuple(outputs)
+
+
+def _labels(
+    document: Mapping[str, Any], classes: tuple[str, ...], outputs: tuple[Output, ...]
+) -> tuple[tuple[Any, ...], ...]:
+    """Read the estimator's own labels: a list for one output, a list of lists for several."""
+    if document.get("labels") is None:
+        return ()
+    given = field(document, "labels", list)
+    lists = given if outputs else [given]
+    counts = [len(output.classes) for output in outputs] or [len(classes)]
+    found = [len(of) if isinstance(of, list) else -1 for of in lists]
+    if found != counts:
+        raise ArtifactError(
+            f"manifest labels are {given!r}; one is needed for each class, {counts} in all"
+        )
+    return tuple(tuple(of) for of in lists)
 
 
 TENSORS_OF: dict[FeatureType, tuple[TensorType, ...]] = {

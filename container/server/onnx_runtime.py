@@ -38,7 +38,7 @@ class OnnxRuntime:
         check_graph(manifest, session)
         self._session = session
         self._outputs = [manifest.label_output, *manifest.probability_outputs]
-        self._index_by_label = _index_by_label(manifest.classes)
+        self._indexes = _indexes_by_label(manifest)
 
     def predict(self, inputs: Inputs) -> Prediction:
         """Answer the rows of these inputs.
@@ -54,14 +54,22 @@ class OnnxRuntime:
         labels = _plain_labels(answers[0])
         if self.manifest.task == Task.REGRESSION:
             return Prediction(labels=labels, class_indexes=[], probabilities=None)
+        probabilities: Any = None
+        if len(answers) > 1:
+            probabilities = tuple(answers[1:]) if self.manifest.outputs else answers[1]
         return Prediction(
             labels=labels,
-            class_indexes=[self._class_index(label) for label in labels],
-            probabilities=answers[1] if len(answers) > 1 else None,
+            class_indexes=self._class_indexes(labels),
+            probabilities=probabilities,
         )
 
-    def _class_index(self, label: Any) -> int:
-        index = self._index_by_label.get(label)
+    def _class_indexes(self, labels: list[Any]) -> list[Any]:
+        if not self.manifest.outputs:
+            return [self._class_index(0, label) for label in labels]
+        return [[self._class_index(i, label) for i, label in enumerate(row)] for row in labels]
+
+    def _class_index(self, output: int, label: Any) -> int:
+        index = self._indexes[output].get(label)
         if index is None:
             raise PredictionError(
                 f"the model answered class {label!r}; the manifest has {self.manifest.classes}"
@@ -106,8 +114,16 @@ def check_graph(manifest: Manifest, session: Any) -> None:
             raise ArtifactError(f"the graph has outputs {outputs}; the manifest names {name!r}")
 
 
+def _indexes_by_label(manifest: Manifest) -> list[dict[Any, int]]:
+    """Map what a graph may answer to the class index, for each output."""
+    if manifest.labels:
+        return [{label: index for index, label in enumerate(of)} for of in manifest.labels]
+    classes = [output.classes for output in manifest.outputs] or [manifest.classes]
+    return [_index_by_label(of) for of in classes]
+
+
 def _index_by_label(classes: tuple[str, ...]) -> dict[Any, int]:
-    """Map what a graph may answer to the class index: a name, or a whole number.
+    """Guess the labels where the manifest does not tell them: a name, or a whole number.
 
     A number is the class itself where all classes are numbers (1, 2, 3), else its index (0, 1, 2).
     """
