@@ -9,13 +9,17 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .cores import core_count
 from .errors import SettingsError
 from .logs import configure_logs, log
+from .metrics import Metrics
 from .settings import Settings, settings_from_environment
+from .workers import supervise
 
 USAGE = "usage: python -m server serve | ping | prove MODEL_DIR"
 PING_TIMEOUT_SECONDS = 2
@@ -38,13 +42,30 @@ def main(arguments: Sequence[str]) -> int:
             return prove(Path(arguments[1]), settings, sys.stdin.buffer, sys.stdout)
         # As process 1 of a container, a signal without a handler would be ignored while we load.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        from .serving import serve  # imports the model runtime, which `ping` must not wait for
-
-        serve(settings)
+        return serve(settings)
     except SettingsError as error:
         log(logging.CRITICAL, "invalid_settings", problems=error.problems)
         return 2
-    return 0
+
+
+def serve(settings: Settings) -> int:
+    """Serve with as many workers as the settings or the processors say."""
+    # Models come and go by requests, of which each worker would only see its own.
+    count = 1 if settings.is_multi_model else settings.workers or core_count()
+    if count == 1:
+        from .serving import serve  # imports the model's runtime, which `ping` need not wait for
+
+        return serve(settings)
+
+    def work(worker: int, listener: socket.socket, metrics: Metrics) -> int:
+        # One worker has one core: threads of NumPy and scikit-learn would only be in the way.
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
+        from .serving import work  # likewise, and the supervisor need not either
+
+        return work(settings, worker, listener, metrics)
+
+    return supervise(settings, count, work)
 
 
 def is_command(arguments: Sequence[str]) -> bool:

@@ -24,7 +24,7 @@
         ├── ModelAlreadyLoadedError
         └── MethodNotAllowedError
 
-Only `application.py` turns these into HTTP statuses.
+Only `statuses.py` turns these into HTTP statuses.
 """
 
 from __future__ import annotations

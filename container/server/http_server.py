@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import socket
 from typing import Any, Protocol
 
 from granian.constants import HTTPModes
@@ -30,8 +31,20 @@ class Taker(Protocol):
         """Take a request, and answer it some time; or leave it to the loop."""
 
 
-def http_server(application: Any, *, address: str, port: int, taker: Taker | None = None) -> Server:
-    """Make the server of an RSGI application; its `serve()` is awaited on a running loop."""
+def http_server(
+    application: Any,
+    *,
+    address: str,
+    port: int,
+    taker: Taker | None = None,
+    listener: socket.socket | None = None,
+) -> Server:
+    """Make the server of an RSGI application; its `serve()` is awaited on a running loop.
+
+    Args:
+        taker: is offered each request first
+        listener: a bound socket to listen on, instead of one of the server's own
+    """
     options: dict[str, Any] = {
         "address": address,
         "port": port,
@@ -40,9 +53,9 @@ def http_server(application: Any, *, address: str, port: int, taker: Taker | Non
         "log_enabled": False,
         "backlog": BACKLOG,
     }
-    if taker is None:
+    if taker is None and listener is None:
         return Server(application, **options)
-    return _DirectServer(application, taker, **options)
+    return _Server(application, taker, listener, **options)
 
 
 class _Scheduler(_granian.CallbackScheduler):  # type: ignore[misc]
@@ -63,15 +76,33 @@ class _Scheduler(_granian.CallbackScheduler):  # type: ignore[misc]
         self._schedule_fn = offer
 
 
-class _DirectServer(Server):
-    """granian's embedded server with that scheduler."""
+class _Server(Server):
+    """granian's embedded server with that scheduler, or on a given socket, or both."""
 
-    def __init__(self, application: Any, taker: Taker, **options: Any) -> None:
+    def __init__(
+        self,
+        application: Any,
+        taker: Taker | None,
+        listener: socket.socket | None,
+        **options: Any,
+    ) -> None:
         super().__init__(application, **options)
         self._taker = taker
+        self._listener = listener
+
+    def _init_shared_socket(self) -> None:
+        if self._listener is None:
+            super()._init_shared_socket()  # type: ignore[no-untyped-call]
+            return
+        # granian closes the descriptor it is given.
+        number = self._listener.detach()
+        self._shd = _granian.SocketHolder(number, False, self.backlog)
 
     async def serve(self, spawn_target: Any = None) -> None:  # type: ignore[override]
         """Serve until `stop`."""
+        if self._taker is None:
+            await super().serve()
+            return
         wrap: Any = AsyncWorker.wrap_target
         await super().serve(wrap(self._spawn_direct_worker))
 
@@ -102,6 +133,7 @@ class _DirectServer(Server):
             *ssl,
             (None, None),
         )
+        assert self._taker is not None
         self._taker.attach(loop)
         watched = _futures._future_watcher_wrapper(application.__rsgi__)
         worker.serve_async(_Scheduler(loop, watched, self._taker), loop, shutdown_event)

@@ -14,7 +14,15 @@ LOGGER = logging.getLogger("greenlight.server")
 
 
 class JsonLineFormatter(logging.Formatter):
-    """Writes a record as one line of JSON: time, level, event, then the record's own fields."""
+    """Writes a record as one line of JSON: time, level, event, then the record's own fields.
+
+    Args:
+        worker: number of the worker whose lines these are, where there are several
+    """
+
+    def __init__(self, worker: int | None = None) -> None:
+        super().__init__()
+        self._worker = worker
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -23,16 +31,18 @@ class JsonLineFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
+        if self._worker is not None:
+            line["worker"] = self._worker
         line.update(getattr(record, "fields", {}))
         if record.exc_info is not None:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
 
 
-def configure_logs(level: int) -> None:
+def configure_logs(level: int, *, worker: int | None = None) -> None:
     """Send this package's records of `level` and above to stderr."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLineFormatter())
+    handler.setFormatter(JsonLineFormatter(worker))
     LOGGER.handlers = [handler]
     LOGGER.setLevel(level)
     LOGGER.propagate = False

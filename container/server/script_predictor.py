@@ -76,6 +76,7 @@ class ScriptPredictor:
         self, artifact: Artifact, script: Script, model: Any, runtime: Runtime, *, takes_frame: bool
     ) -> None:
         self.manifest: Manifest = artifact.manifest
+        self.runtime_name = "script"
         self._schema = artifact.schema
         self._script = script
         self._model = model

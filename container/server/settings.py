@@ -16,6 +16,7 @@ from .errors import SettingsError
 LOG_LEVELS = (10, 20, 30, 40, 50)
 MEGABYTE = 1024 * 1024
 LARGEST_BODY_BYTES = 100 * MEGABYTE
+MOST_WORKERS = 256
 LARGEST_ROW_COUNT = 1_000_000
 
 
@@ -45,6 +46,7 @@ class Settings:
             after 30 s
         log_level: Python's number of the lowest level logged
         runtime: what may answer for an ONNX model
+        workers: processes that serve; 0 is one for each processor. A multi-model server has one
         allows_pickle: whether an estimator may be read from a pickle, which runs code
         program: the inference script, in the artifact's folder `code`
         is_multi_model: many models, loaded and unloaded by requests, instead of the one in
@@ -65,6 +67,7 @@ class Settings:
     drain_seconds: int = 25
     log_level: int = 20
     runtime: RuntimeChoice = RuntimeChoice.AUTO
+    workers: int = 0
     allows_pickle: bool = False
     program: str = "inference.py"
     is_multi_model: bool = False
@@ -103,6 +106,7 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
         ),
         drain_seconds=given.number("GREENLIGHT_DRAIN_SECONDS", defaults.drain_seconds, 1, 3600),
         log_level=log_level,
+        workers=given.number("SAGEMAKER_MODEL_SERVER_WORKERS", 0, 1, MOST_WORKERS),
         runtime=RuntimeChoice(given.choice("GREENLIGHT_RUNTIME", tuple(RuntimeChoice))),
         allows_pickle=given.choice("GREENLIGHT_ALLOW_PICKLE", ("false", "true")) == "true",
         program=given.program(defaults.program),

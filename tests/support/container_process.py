@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 
@@ -89,6 +89,15 @@ class Server(ABC):
         )
 
 
+class Serve(Protocol):
+    """Starts the server on a model directory; it may not be ready yet, and ends with the module.
+
+    Keyword arguments are environment variables.
+    """
+
+    def __call__(self, model_directory: Path, /, **environment: str) -> Server: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerProcess(Server):
     """A server that is a process of this machine.
@@ -140,6 +149,7 @@ def started_server(
         "SAGEMAKER_BIND_TO_PORT": str(chosen),
         "SM_MODEL_DIR": str(model_directory),
         "GREENLIGHT_BIND_ADDRESS": "127.0.0.1",
+        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
         **environment,
     }
     with log_path.open("wb") as log:

@@ -151,6 +151,8 @@ class ProcessRuntime:
     ) -> RunningContainer:
         port = free_port()
         whole = {
+            # Many instances share this machine; a worker a processor each would be too many.
+            "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
             **process_environment(image),
             **environment,
             "SAGEMAKER_BIND_TO_PORT": str(port),
