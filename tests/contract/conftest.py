@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from tests.support.container_image import built_image, closed_network, started_container
-from tests.support.container_process import Server, started_server
+from tests.support.container_process import Serve, Server, started_server
 from tests.support.docker_engine import DockerEngine, running_engine
-
-
-class Serve(Protocol):
-    """Starts the server on a model directory; it may not be ready yet, and ends with the module.
-
-    Keyword arguments are environment variables.
-    """
-
-    def __call__(self, model_directory: Path, /, **environment: str) -> Server: ...
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The container's contract over HTTP, against a real server process.
+"""The container's contract over HTTP, against a real server: a process, then the built image.
 
 Source: SageMaker Developer Guide, page "your-algorithms-inference-code".
 """
@@ -15,7 +15,7 @@ import psutil
 import pytest
 import requests
 
-from tests.support.container_process import ServerProcess, started_server
+from tests.support.container_process import Serve, Server, started_server
 from tests.support.onnx_models import (
     CLASSES,
     FEATURE_NAMES,
@@ -25,6 +25,9 @@ from tests.support.onnx_models import (
     an_iris_classifier,
 )
 
+# The image has to be built first, and an engine may have to be installed for that.
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture(scope="module")
 def iris(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
@@ -32,10 +35,17 @@ def iris(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
 
 
 @pytest.fixture(scope="module")
-def server(iris: FittedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with started_server(iris.directory, tmp_path_factory.mktemp("log") / "server.log") as started:
-        assert started.wait_until_pinged().status_code == 200
-        yield started
+def server(serve: Serve, iris: FittedModel) -> Server:
+    started = serve(iris.directory)
+    assert started.wait_until_pinged().status_code == 200
+    return started
+
+
+class Chunks:
+    """A body of 13 MB whose length is not told, as often as it is sent."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (b"x" * 65536 for _ in range(200))
 
 
 def error_of(response: requests.Response) -> dict[str, Any]:
@@ -49,15 +59,13 @@ def error_of(response: requests.Response) -> dict[str, Any]:
     return error
 
 
-def test_ping_is_200_with_an_empty_body(server: ServerProcess) -> None:
+def test_ping_is_200_with_an_empty_body(server: Server) -> None:
     response = server.get("/ping")
 
     assert (response.status_code, response.content) == (200, b"")
 
 
-def test_instances_are_answered_as_the_estimator_answers(
-    server: ServerProcess, iris: FittedModel
-) -> None:
+def test_instances_are_answered_as_the_estimator_answers(server: Server, iris: FittedModel) -> None:
     response = server.invoke({"instances": iris.rows.tolist()})
 
     predictions = response.json()["predictions"]
@@ -75,7 +83,7 @@ def test_instances_are_answered_as_the_estimator_answers(
         assert answer["input_features"] == dict(zip(FEATURE_NAMES, row, strict=True))
 
 
-def test_features_are_answered_with_predictions_and_probabilities(server: ServerProcess) -> None:
+def test_features_are_answered_with_predictions_and_probabilities(server: Server) -> None:
     response = server.invoke({"features": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]})
 
     assert response.json()["predictions"] == [0, 2]
@@ -87,7 +95,7 @@ def test_features_are_answered_with_predictions_and_probabilities(server: Server
     [("text/csv", "text/csv"), ("*/*", "application/json"), ("text/*;q=0.2", "text/csv")],
 )
 def test_csv_is_read_and_the_accepted_type_is_written(
-    server: ServerProcess, accept: str, media_type: str
+    server: Server, accept: str, media_type: str
 ) -> None:
     response = server.invoke(b"5.1,3.5,1.4,0.2\n", content_type="text/csv", accept=accept)
 
@@ -142,7 +150,7 @@ def test_csv_is_read_and_the_accepted_type_is_written(
         (b"{}", {"accept": "image/png"}, 406, "not_acceptable", "names nothing this server writes"),
         (b"x" * 6_291_457, {}, 413, "body_too_large", "the body is above 6291456 bytes"),
         (
-            (b"x" * 65536 for _ in range(200)),
+            Chunks(),
             {},
             413,
             "body_too_large",
@@ -152,7 +160,7 @@ def test_csv_is_read_and_the_accepted_type_is_written(
     ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "",
 )
 def test_bad_input_is_refused_with_the_reason(
-    server: ServerProcess,
+    server: Server,
     body: Any,
     headers: dict[str, str],
     status: int,
@@ -166,14 +174,14 @@ def test_bad_input_is_refused_with_the_reason(
     assert message in error["message"]
 
 
-def test_the_row_and_feature_at_fault_are_told_to_programs(server: ServerProcess) -> None:
+def test_the_row_and_feature_at_fault_are_told_to_programs(server: Server) -> None:
     response = server.invoke({"instances": [[1, 2, 3, 4], [1, 2, 3, True]]})
 
     error = error_of(response)
     assert (error["instance"], error["feature"]) == (1, "petal width (cm)")
 
 
-def test_other_paths_and_methods_are_refused(server: ServerProcess) -> None:
+def test_other_paths_and_methods_are_refused(server: Server) -> None:
     missing = server.get("/models")
     wrong = server.get("/invocations")
 
@@ -183,14 +191,14 @@ def test_other_paths_and_methods_are_refused(server: ServerProcess) -> None:
 
 
 def test_the_clients_request_id_is_in_the_answer_and_the_log_but_its_values_are_not(
-    server: ServerProcess,
+    server: Server,
 ) -> None:
     response = server.invoke({"instances": [["patient-4711"]]}, x_request_id="req-7")
 
     assert error_of(response)["request_id"] == "req-7"
     lines = [line for line in server.log_lines("refused") if line["request_id"] == "req-7"]
     assert [(line["status"], line["code"]) for line in lines] == [(400, "invalid_instance")]
-    assert "patient-4711" not in server.log_path.read_text()
+    assert "patient-4711" not in server.log_text()
 
 
 @pytest.mark.parametrize(
@@ -204,7 +212,7 @@ def test_the_clients_request_id_is_in_the_answer_and_the_log_but_its_values_are_
     ],
 )
 def test_a_body_that_breaks_off_is_never_answered_as_if_it_were_whole(
-    server: ServerProcess, head: bytes, rest: bytes, whole: bool
+    server: Server, head: bytes, rest: bytes, whole: bool
 ) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(
@@ -221,7 +229,7 @@ def test_a_body_that_breaks_off_is_never_answered_as_if_it_were_whole(
     assert whole or b"the body broke off before its end" in answer
 
 
-def test_a_client_that_leaves_before_its_answer_harms_nobody(server: ServerProcess) -> None:
+def test_a_client_that_leaves_before_its_answer_harms_nobody(server: Server) -> None:
     rows = b"5.1,3.5,1.4,0.2\n" * 10_000
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(
@@ -233,19 +241,24 @@ def test_a_client_that_leaves_before_its_answer_harms_nobody(server: ServerProce
     assert server.log_lines("unexpected_error") == []
 
 
-def test_the_server_is_one_process(server: ServerProcess) -> None:
-    assert psutil.Process(server.process.pid).children(recursive=True) == []
+def test_the_server_is_one_process(iris: FittedModel, tmp_path: Path) -> None:
+    with started_server(iris.directory, tmp_path / "server.log") as server:
+        server.wait_until_pinged()
+
+        assert psutil.Process(server.process.pid).children(recursive=True) == []
 
 
-def test_a_failure_of_the_model_is_a_500_and_later_rows_are_served(tmp_path: Path) -> None:
+def test_a_failure_of_the_model_is_a_500_and_later_rows_are_served(
+    serve: Serve, tmp_path: Path
+) -> None:
     fitted = a_classifier_failing_on_unseen_values(tmp_path / "model")
     unseen, seen = [99.0, 3.0, 5.0, 2.0], fitted.rows[0].tolist()
 
-    with started_server(fitted.directory, tmp_path / "server.log") as server:
-        ping = server.wait_until_pinged()
-        failed = server.invoke({"instances": [seen, unseen]})
-        served = server.invoke({"instances": [seen]})
-        lines = server.log_lines("refused")
+    server = serve(fitted.directory)
+    ping = server.wait_until_pinged()
+    failed = server.invoke({"instances": [seen, unseen]})
+    served = server.invoke({"instances": [seen]})
+    lines = server.log_lines("refused")
 
     assert (ping.status_code, failed.status_code, served.status_code) == (200, 500, 200)
     assert error_of(failed)["code"] == "model_failure"
@@ -255,13 +268,13 @@ def test_a_failure_of_the_model_is_a_500_and_later_rows_are_served(tmp_path: Pat
     assert lines[0]["request_id"] == error_of(failed)["request_id"]
 
 
-def test_a_regressor_answers_values(tmp_path: Path) -> None:
+def test_a_regressor_answers_values(serve: Serve, tmp_path: Path) -> None:
     fitted = a_regressor(tmp_path / "model")
     rows = fitted.rows[:3]
 
-    with started_server(fitted.directory, tmp_path / "server.log") as server:
-        server.wait_until_pinged()
-        response = server.invoke({"instances": rows.tolist()})
+    server = serve(fitted.directory)
+    server.wait_until_pinged()
+    response = server.invoke({"instances": rows.tolist()})
 
     values = [answer["predicted_value"] for answer in response.json()["predictions"]]
     assert values == pytest.approx(fitted.estimator.predict(rows.astype(np.float32)), rel=1e-5)

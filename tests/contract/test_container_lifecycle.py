@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
 import time
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.support.container_process import (
-    ServerProcess,
+    Serve,
+    Server,
     a_free_port,
     run_command,
     started_server,
@@ -24,13 +25,16 @@ HEAD = (
     b"Content-Length: %d\r\n\r\n"
 )
 
+# The image has to be built first, and an engine may have to be installed for that.
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture
 def iris(tmp_path: Path) -> FittedModel:
     return an_iris_classifier(tmp_path / "model", trees=3)
 
 
-def an_unfinished_invocation(server: ServerProcess) -> socket.socket:
+def an_unfinished_invocation(server: Server) -> socket.socket:
     """Send the first half of an invocation; the server is known to have read some of it."""
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
     # A whole request first, so that the connection is certainly accepted and being served.
@@ -42,30 +46,30 @@ def an_unfinished_invocation(server: ServerProcess) -> socket.socket:
     return connection
 
 
-def wait_until_refused(port: int) -> None:
-    """Wait until nobody accepts connections."""
+def wait_until_refused(server: Server) -> None:
+    """Wait until nobody answers new connections, be it that a container's port is still there."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except ConnectionRefusedError:
+            server.get("/ping")
+        except requests.ConnectionError:
             return
         time.sleep(0.02)
     raise AssertionError("connections are still accepted 5 s after SIGTERM")
 
 
 def test_sigterm_refuses_the_new_and_finishes_what_is_in_flight(
-    iris: FittedModel, tmp_path: Path
+    serve: Serve, iris: FittedModel
 ) -> None:
-    with started_server(iris.directory, tmp_path / "server.log") as server:
-        server.wait_until_pinged()
-        connection = an_unfinished_invocation(server)
+    server = serve(iris.directory)
+    server.wait_until_pinged()
+    connection = an_unfinished_invocation(server)
 
-        server.process.send_signal(signal.SIGTERM)
-        wait_until_refused(server.port)
-        connection.sendall(BODY[10:])
-        answer = connection.recv(65536)
-        code = server.process.wait(10)
+    server.terminate()
+    wait_until_refused(server)
+    connection.sendall(BODY[10:])
+    answer = connection.recv(65536)
+    code = server.wait(10)
 
     connection.close()
     assert answer.startswith(b"HTTP/1.1 200 OK")
@@ -75,15 +79,14 @@ def test_sigterm_refuses_the_new_and_finishes_what_is_in_flight(
 
 
 def test_a_request_that_never_ends_does_not_hold_the_drain_beyond_its_deadline(
-    iris: FittedModel, tmp_path: Path
+    serve: Serve, iris: FittedModel
 ) -> None:
-    log_path = tmp_path / "server.log"
-    with started_server(iris.directory, log_path, GREENLIGHT_DRAIN_SECONDS="1") as server:
-        server.wait_until_pinged()
-        connection = an_unfinished_invocation(server)
+    server = serve(iris.directory, GREENLIGHT_DRAIN_SECONDS="1")
+    server.wait_until_pinged()
+    connection = an_unfinished_invocation(server)
 
-        server.process.send_signal(signal.SIGTERM)
-        code = server.process.wait(10)
+    server.terminate()
+    code = server.wait(10)
 
     connection.close()
     assert code == 1
@@ -97,24 +100,24 @@ def test_an_idle_connection_does_not_hold_the_drain(iris: FittedModel, tmp_path:
         connection.sendall(b"GET /ping HTTP/1.1\r\nHost: model\r\n\r\n")
         assert b"200 OK" in connection.recv(65536)
 
-        server.process.send_signal(signal.SIGTERM)
-        code = server.process.wait(10)
+        server.terminate()
+        code = server.wait(10)
 
     connection.close()
     assert code == 0
 
 
 def test_a_model_that_misses_its_golden_rows_never_goes_in_service(
-    iris: FittedModel, tmp_path: Path
+    serve: Serve, iris: FittedModel
 ) -> None:
     golden = iris.directory / "golden.json"
     labels = json.loads(golden.read_text())["labels"]
     change_json(golden, labels=[(label + 1) % 3 for label in labels])
 
-    with started_server(iris.directory, tmp_path / "server.log") as server:
-        pings = [server.wait_until_pinged(), server.get("/ping"), server.get("/ping")]
-        invocation = server.invoke(BODY)
-        refusals = server.log_lines("model_refused")
+    server = serve(iris.directory)
+    pings = [server.wait_until_pinged(), server.get("/ping"), server.get("/ping")]
+    invocation = server.invoke(BODY)
+    refusals = server.log_lines("model_refused")
 
     assert [ping.status_code for ping in pings] == [503, 503, 503]
     assert "golden row 0" in pings[0].json()["error"]["message"]

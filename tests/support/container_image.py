@@ -22,6 +22,7 @@ from tests.support.docker_engine import DockerEngine
 REPOSITORY = "greenlight-tests/server"
 MODEL_DIRECTORY = "/opt/ml/model"
 PORT = 8080
+HEALTH_INTERVAL_NS = 2_000_000_000
 # Without it nothing carries the container's packets further than the bridge, whereas an internal
 # network would not publish the port either.
 NO_WAY_OUT = {"com.docker.network.bridge.enable_ip_masquerade": "false"}
@@ -104,12 +105,14 @@ def started_container(
         image,
         ["serve"],
         detach=True,
-        environment=environment,
+        environment={"SAGEMAKER_MODEL_SERVER_WORKERS": "1", **environment},
         read_only=True,
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
         network=network,
         ports={f"{PORT}/tcp": ("127.0.0.1", None)},
+        # What checks is the image's own; only that it begins at once is not.
+        healthcheck={"interval": HEALTH_INTERVAL_NS},
         mounts=[Mount(MODEL_DIRECTORY, str(model_directory), type="bind", read_only=True)],
     )
     try:
