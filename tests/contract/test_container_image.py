@@ -20,6 +20,7 @@ DIRECT_OF_LOCK = {
     "requirements-sklearn.lock": DIRECT | {"joblib", "pandas", "scikit-learn", "skops"},
 }
 UNPICKLERS = {"pickle", "marshal", "shelve", "cloudpickle"}
+VARIABLE = "(?:SAGEMAKER|SM|GREENLIGHT)_[A-Z_]+"
 PINNED = re.compile(r"^([a-z0-9-]+)==(\S+)( ; \S.*?)? \\$", re.MULTILINE)
 
 
@@ -91,16 +92,18 @@ def test_the_compiler_is_pinned_with_hashes_and_is_not_in_what_the_image_keeps()
 
 def test_the_readme_tells_every_setting_with_its_default_and_every_error_code() -> None:
     readme = (CONTAINER / "README.md").read_text()
-    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^|`]+?)`? \|", readme, re.MULTILINE))
+    rows = dict(re.findall(rf"^\| `({VARIABLE})` \| `?([^|`]+?)`? \|", readme, re.MULTILINE))
 
     source = (CONTAINER / "server" / "settings.py").read_text()
     codes = re.findall(r'= "(\w+)"', (CONTAINER / "server" / "errors.py").read_text())
 
-    assert set(rows) == set(re.findall(r'"((?:SAGEMAKER|SM|GREENLIGHT)_[A-Z_]+)"', source))
+    assert set(re.findall(f'"({VARIABLE})"', source)) == set(re.findall(f"`({VARIABLE})`", readme))
+    # A default of several words is worked out by the server.
+    fixed = {name: default for name, default in rows.items() if " " not in default}
     assert [
-        name for name in rows if settings_from_environment({name: rows[name]}) != Settings()
+        name for name in fixed if settings_from_environment({name: fixed[name]}) != Settings()
     ] == []
-    never_sent = {"invalid_settings", "invalid_artifact", "golden_mismatch", "invalid_request"}
+    never_sent = {"invalid_settings", "invalid_script", "invalid_request"}
     assert {code for code in codes if f"`{code}`" not in readme} == never_sent
 
 

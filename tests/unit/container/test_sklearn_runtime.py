@@ -103,7 +103,7 @@ def test_several_outputs_are_answered_row_by_row(tmp_path: Path) -> None:
     prediction = SklearnRuntime(manifest, loaded, takes_frame=False).predict({"X": rows[[0, 99]]})
 
     probabilities: Any = prediction.probabilities
-    assert list(prediction.class_indexes) == [[0, 1], [1, 0]]  # type: ignore[comparison-overlap]
+    assert list(prediction.class_indexes) == [[0, 1], [1, 0]]
     assert [part.shape for part in probabilities] == [(2, 3), (2, 2)]
 
 
