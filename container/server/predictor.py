@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -122,6 +123,8 @@ class ModelPredictor:
         self._explainer = explainer
         self._inline_rows = inline_rows
         self._inline_bytes = inline_rows * len(schema.rules) * CHARACTERS_OF_A_VALUE
+        # One thread: a large body can take dozens of times its size while it is read.
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
         self.batches = batches
         self._predict_packed: Callable[[bytes], bytes] | None = None
         self._answer_plain: PlainAnswer | None = None
@@ -146,7 +149,11 @@ class ModelPredictor:
 
     async def answer(self, invocation: Invocation) -> Answer:
         """Answer an invocation of any content type and size."""
-        written, request = self._decoded(invocation)
+        if len(invocation.body) > self._inline_bytes:
+            loop = asyncio.get_running_loop()
+            written, request = await loop.run_in_executor(self._reader, self._decoded, invocation)
+        else:
+            written, request = self._decoded(invocation)
         rows = len(request.rows)
         if rows <= self._inline_rows and not self.batches:
             answer = self._packed_answer(written, request)

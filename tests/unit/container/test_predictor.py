@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from server.errors import ArtifactError, GoldenMismatchError
+from server.errors import ArtifactError, GoldenMismatchError, InvalidInstanceError
 from server.predictor import Invocation, load_predictor
 from server.settings import Settings
 from tests.support.onnx_models import (
@@ -110,3 +110,21 @@ def test_many_rows_leave_the_event_loop_and_are_answered_alike(
 
     assert answer.media_type == "application/json"
     assert json.loads(answer.body)["predictions"] == [0, 2]
+
+
+@pytest.mark.parametrize(("blanks", "is_done_at_once"), [(0, True), (100_000, False)])
+def test_a_large_body_is_read_off_the_event_loop(
+    iris: FittedModel, blanks: int, is_done_at_once: bool
+) -> None:
+    predictor = load_predictor(iris.directory, Settings())
+    invocation = Invocation(b'{"features": 5}' + b" " * blanks, RequestHeaders({}), "id-1")
+
+    async def is_refused_at_once() -> bool:
+        answering = asyncio.ensure_future(predictor.answer(invocation))
+        await asyncio.sleep(0)
+        is_done = answering.done()
+        with pytest.raises(InvalidInstanceError):
+            await answering
+        return is_done
+
+    assert asyncio.run(is_refused_at_once()) is is_done_at_once
