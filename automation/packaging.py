@@ -142,7 +142,8 @@ def package_origin(
         proven_rows = graph.rows if origin.script is None else None
     else:
         written = sklearn_form.sklearn_file(trained.estimator, allow_pickle=allow_pickle)
-        checked_rows = sklearn_form.prove_equal(trained, written)
+        rows = sklearn_form.prove_equal(trained, written)
+        proven_rows, checked_rows = rows if origin.script is None else None, len(rows)
         files[written.name] = written.content
         form, notes = sklearn_form.manifest_part(trained, written), notes + written.warnings
     if origin.script is not None:
@@ -150,7 +151,7 @@ def package_origin(
     manifest = manifest_for(model, origin, form, accuracy, files)
     files[artifacts.MANIFEST_NAME] = artifacts.json_bytes(manifest)
     if proven_rows is not None:
-        prove_served(trained, proven_rows, files)
+        prove_served(trained, proven_rows, files, allow_pickle=allow_pickle)
     return Package(
         model=model,
         estimator=trained.name,

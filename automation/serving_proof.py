@@ -24,12 +24,15 @@ ROWS_OF_BODY = 500
 MOST_ROWS = 2_000
 
 
-def prove_served(trained: TrainedModel, rows: Rows, files: Mapping[str, bytes]) -> tuple[str, ...]:
+def prove_served(
+    trained: TrainedModel, rows: Rows, files: Mapping[str, bytes], *, allow_pickle: bool = False
+) -> tuple[str, ...]:
     """Ask the server the rows and compare.
 
     Args:
         rows: that scikit-learn answers; of many, some are taken, evenly spread.
         files: the artifact's, by path.
+        allow_pickle: whether the server may read an estimator that is a pickle.
 
     Returns:
         names of the runtimes that were compared.
@@ -42,7 +45,7 @@ def prove_served(trained: TrainedModel, rows: Rows, files: Mapping[str, bytes]) 
         rows = rows[np.linspace(0, len(rows) - 1, MOST_ROWS).astype(np.int64)]
     parts = list(_parts(rows))
     bodies = [json.dumps({"instances": instances(part)}).encode() for part in parts]
-    answered = answers_of_server(PROJECT, files, bodies)
+    answered = answers_of_server(PROJECT, files, bodies, allow_pickle=allow_pickle)
     names = sorted({name for answer in answered for name in answer})
     for part, answer in zip(parts, answered, strict=True):
         if "error" in answer:

@@ -19,6 +19,7 @@ from automation.equality import random_rows
 from automation.errors import ConversionError, EqualityError
 from automation.estimator_file import SCHEMA_NAME, load_skops, untrusted_types
 from automation.feature_facts import features_of
+from automation.features import Rows
 from automation.spec import Runtime
 from automation.training import TrainedModel
 
@@ -100,11 +101,11 @@ def manifest_part(trained: TrainedModel, written: SklearnFile) -> dict[str, Any]
     }
 
 
-def prove_equal(trained: TrainedModel, written: SklearnFile) -> int:
+def prove_equal(trained: TrainedModel, written: SklearnFile) -> Rows:
     """Check that the estimator read back from its file answers every row as the one written.
 
     Returns:
-        how many rows were compared.
+        the rows that scikit-learn answers.
 
     Raises:
         EqualityError: it does not, or scikit-learn answers none of the rows.
@@ -130,7 +131,7 @@ def prove_equal(trained: TrainedModel, written: SklearnFile) -> int:
             f"{type(trained.estimator).__name__} answers differently once it is read back from "
             f"{written.name}; it holds something that a file cannot keep"
         )
-    return int(expected.is_answered.sum())
+    return rows[expected.is_answered]
 
 
 def _is_same(left: Any, right: Any) -> bool:

@@ -51,7 +51,7 @@ def test_what_is_read_back_answers_as_what_was_written(kind: type[Any]) -> None:
 
     assert written.name == "model.skops"
     assert written.warnings == ()
-    assert prove_equal(a_trained_model(estimator=fitted), written) == 30 + RANDOM_ROWS
+    assert len(prove_equal(a_trained_model(estimator=fitted), written)) == 30 + RANDOM_ROWS
 
 
 def test_what_skops_cannot_vouch_for_is_refused_with_its_name() -> None:
