@@ -9,6 +9,9 @@ import pickle
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,7 +20,8 @@ import requests
 
 from server.multi_model_trial import trial_bytes
 from tests.support.cloud import wait_for
-from tests.support.container_process import ServerProcess, started_server
+from tests.support.container_image import MODEL_DIRECTORY
+from tests.support.container_process import Serve, Server, ServerProcess, started_server
 from tests.support.onnx_models import (
     FittedModel,
     a_regressor,
@@ -30,14 +34,22 @@ FLOWER = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
 
 
 class Platform:
-    """What SageMaker does with a multi-model container."""
+    """What SageMaker does with a multi-model container.
 
-    def __init__(self, server: ServerProcess) -> None:
+    Args:
+        shelf: the folder of all models, as the server sees it
+    """
+
+    def __init__(self, server: Server, shelf: Path | str) -> None:
         self.server = server
+        self.shelf = shelf
 
-    def load(self, name: str, directory: Path | str) -> requests.Response:
-        body = {"model_name": name, "url": str(directory)}
+    def load(self, name: str, folder: str) -> requests.Response:
+        body = {"model_name": name, "url": self.url_of(folder)}
         return requests.post(self.server.url("/models"), json=body, timeout=60)
+
+    def url_of(self, folder: str) -> str:
+        return f"{self.shelf}/{folder}"
 
     def unload(self, name: str) -> requests.Response:
         return requests.delete(self.path(name), timeout=10)
@@ -73,34 +85,51 @@ def code_of(answer: requests.Response) -> str:
     return code
 
 
-@pytest.fixture(scope="module")
-def iris(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
-    return an_iris_classifier(tmp_path_factory.mktemp("models") / "iris")
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """Models in folders of one folder; besides those named here `damaged`, `wrong` and `empty`."""
+
+    folder: Path
+    iris: FittedModel
+    widths: FittedModel
 
 
 @pytest.fixture(scope="module")
-def widths(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
-    return a_regressor(tmp_path_factory.mktemp("models") / "widths")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    folder = tmp_path_factory.mktemp("shelf")
+    iris = an_iris_classifier(folder / "iris")
+    widths = a_regressor(folder / "widths")
+    damaged = an_iris_classifier(folder / "damaged", trees=3).directory
+    (damaged / "model.onnx").write_bytes(b"no graph")
+    golden = an_iris_classifier(folder / "wrong", trees=3).directory / "golden.json"
+    labels = json.loads(golden.read_text())["labels"]
+    change_json(golden, labels=[(label + 1) % 3 for label in labels])
+    (folder / "empty").mkdir()
+    return Shelf(folder=folder, iris=iris, widths=widths)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    folder = tmp_path_factory.mktemp("server")
-    with started_server(
-        folder / "no-model",
-        folder / "server.log",
-        SAGEMAKER_MULTI_MODEL="true",
-        SAGEMAKER_CONTAINER_LOG_LEVEL="10",
-    ) as started:
-        started.wait_until_pinged()
-        yield started
+def started(serve: Serve, shelf: Shelf) -> Platform:
+    server = serve(shelf.folder, SAGEMAKER_MULTI_MODEL="true", SAGEMAKER_CONTAINER_LOG_LEVEL="10")
+    server.wait_until_pinged()
+    is_process = isinstance(server, ServerProcess)
+    return Platform(server, shelf.folder if is_process else MODEL_DIRECTORY)
 
 
 @pytest.fixture
-def platform(server: ServerProcess) -> Iterator[Platform]:
-    found = Platform(server)
-    yield found
-    found.clear()
+def platform(started: Platform) -> Iterator[Platform]:
+    yield started
+    started.clear()
+
+
+@contextmanager
+def a_process(folder: Path, shelf: Path, **environment: str) -> Iterator[Platform]:
+    """Start a server of its own for what only a process can show."""
+    with started_server(
+        folder, folder / "server.log", port=None, SAGEMAKER_MULTI_MODEL="true", **environment
+    ) as server:
+        server.wait_until_pinged()
+        yield Platform(server, shelf)
 
 
 def test_without_any_model_the_server_is_well_and_says_how_to_invoke_one(
@@ -117,9 +146,9 @@ def test_without_any_model_the_server_is_well_and_says_how_to_invoke_one(
 
 
 def test_models_are_loaded_listed_invoked_and_unloaded_each_by_its_name(
-    platform: Platform, iris: FittedModel, widths: FittedModel
+    platform: Platform, shelf: Shelf
 ) -> None:
-    loads = [platform.load("i", iris.directory), platform.load("w", widths.directory)]
+    loads = [platform.load("i", "iris"), platform.load("w", "widths")]
 
     listed = platform.server.get("/models").json()
     flower, width = platform.invoke("i"), platform.invoke("w")
@@ -130,26 +159,24 @@ def test_models_are_loaded_listed_invoked_and_unloaded_each_by_its_name(
     assert [answer.status_code for answer in loads] == [200, 200]
     assert listed == {
         "models": [
-            {"modelName": "i", "modelUrl": str(iris.directory)},
-            {"modelName": "w", "modelUrl": str(widths.directory)},
+            {"modelName": "i", "modelUrl": platform.url_of("iris")},
+            {"modelName": "w", "modelUrl": platform.url_of("widths")},
         ]
     }
     assert flower.json()["predictions"][0]["predicted_class"] == "setosa"
-    (value,) = widths.estimator.predict(FLOWER["instances"])
+    (value,) = shelf.widths.estimator.predict(FLOWER["instances"])
     assert width.json()["predictions"][0]["predicted_value"] == pytest.approx(value)
-    assert got.json() == {"modelName": "i", "modelUrl": str(iris.directory)}
+    assert got.json() == {"modelName": "i", "modelUrl": platform.url_of("iris")}
     assert unloaded.status_code == 200
     assert [(each.status_code, code_of(each)) for each in gone] == [(404, "model_not_loaded")] * 3
     assert platform.invoke("w").status_code == 200
 
 
-def test_metrics_count_invocations_and_say_what_is_loaded(
-    platform: Platform, iris: FittedModel
-) -> None:
-    platform.load("i", iris.directory)
+def test_metrics_count_invocations_and_say_what_is_loaded(platform: Platform, shelf: Shelf) -> None:
+    platform.load("i", "iris")
     before = metrics_of(platform)
 
-    platform.invoke("i", {"instances": iris.rows[:7].tolist()})
+    platform.invoke("i", {"instances": shelf.iris.rows[:7].tolist()})
     platform.invoke("i", {"instances": [[1]]})
     after = metrics_of(platform)
 
@@ -172,19 +199,19 @@ def metrics_of(platform: Platform) -> dict[str, float]:
     return {name: float(value) for name, _, value in samples}
 
 
-def test_a_loaded_model_is_a_conflict(platform: Platform, iris: FittedModel) -> None:
-    platform.load("i", iris.directory)
+def test_a_loaded_model_is_a_conflict(platform: Platform) -> None:
+    platform.load("i", "iris")
 
-    again = platform.load("i", iris.directory)
+    again = platform.load("i", "iris")
 
     assert (again.status_code, code_of(again)) == (409, "model_already_loaded")
     assert platform.invoke("i").status_code == 200
 
 
-def test_loads_of_one_model_at_once_are_one_load(platform: Platform, widths: FittedModel) -> None:
+def test_loads_of_one_model_at_once_are_one_load(platform: Platform) -> None:
     began = len(platform.server.log_lines("model_loaded"))
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: platform.load("w", widths.directory), range(4)))
+        answers = list(pool.map(lambda _: platform.load("w", "widths"), range(4)))
 
     loaded = platform.server.log_lines("model_loaded")[began:]
     assert {answer.status_code for answer in answers} <= {200, 409}
@@ -195,8 +222,8 @@ def test_loads_of_one_model_at_once_are_one_load(platform: Platform, widths: Fit
     "name",
     ["a/b", "../../etc", "%2e%2e", "a b?c#d", "é\u202e", "x/invoke", "\0", "invoke", "0" * 1024],
 )
-def test_a_name_is_opaque(platform: Platform, iris: FittedModel, name: str) -> None:
-    loaded = platform.load(name, iris.directory)
+def test_a_name_is_opaque(platform: Platform, name: str) -> None:
+    loaded = platform.load(name, "iris")
 
     assert loaded.status_code == 200
     assert platform.names() == [name]
@@ -205,10 +232,10 @@ def test_a_name_is_opaque(platform: Platform, iris: FittedModel, name: str) -> N
     assert platform.unload(name).status_code == 200
 
 
-def test_the_list_comes_in_pages(platform: Platform, iris: FittedModel) -> None:
+def test_the_list_comes_in_pages(platform: Platform) -> None:
     names = [f"model-{number:03}" for number in range(105)]
     with ThreadPoolExecutor(4) as pool:
-        loaded = list(pool.map(lambda name: platform.load(name, iris.directory), names))
+        loaded = list(pool.map(lambda name: platform.load(name, "iris"), names))
 
     first = platform.server.get("/models").json()
 
@@ -262,17 +289,11 @@ def test_other_methods_and_paths_are_refused(
 
 
 def test_a_bad_model_is_refused_with_its_fault_and_the_others_answer_on(
-    platform: Platform, iris: FittedModel, tmp_path: Path
+    platform: Platform,
 ) -> None:
-    platform.load("i", iris.directory)
-    damaged = an_iris_classifier(tmp_path / "damaged", trees=3).directory
-    (damaged / "model.onnx").write_bytes(b"no graph")
-    wrong = an_iris_classifier(tmp_path / "wrong", trees=3).directory
-    labels = json.loads((wrong / "golden.json").read_text())["labels"]
-    change_json(wrong / "golden.json", labels=[(label + 1) % 3 for label in labels])
-    (tmp_path / "empty").mkdir()
+    platform.load("i", "iris")
 
-    refused = [platform.load(name, tmp_path / name) for name in ("damaged", "wrong", "empty")]
+    refused = [platform.load(name, name) for name in ("damaged", "wrong", "empty")]
 
     assert [(answer.status_code, code_of(answer)) for answer in refused] == [
         (500, "invalid_artifact"),
@@ -297,9 +318,7 @@ class Trap:
         return self._call
 
 
-def test_a_model_that_kills_who_loads_it_kills_nobody_else(
-    iris: FittedModel, tmp_path: Path
-) -> None:
+def test_a_model_that_kills_who_loads_it_kills_nobody_else(shelf: Shelf, tmp_path: Path) -> None:
     traps = {
         "crash": Trap(os.abort),
         "exit": Trap(os._exit, 3),
@@ -309,20 +328,12 @@ def test_a_model_that_kills_who_loads_it_kills_nobody_else(
         a_neighbors_classifier(tmp_path / name, pickled=True)
         (tmp_path / name / "model.joblib").write_bytes(pickle.dumps(trap))
         list_files(tmp_path / name)
+    an_iris_classifier(tmp_path / "iris", trees=2)
 
-    with started_server(
-        tmp_path,
-        tmp_path / "server.log",
-        SAGEMAKER_MULTI_MODEL="true",
-        GREENLIGHT_ALLOW_PICKLE="true",
-    ) as server:
-        server.wait_until_pinged()
-        platform = Platform(server)
-        platform.load("i", iris.directory)
+    with a_process(tmp_path, tmp_path, GREENLIGHT_ALLOW_PICKLE="true") as platform:
+        platform.load("i", "iris")
         with ThreadPoolExecutor(3) as pool:
-            ends = dict(
-                zip(traps, pool.map(lambda n: platform.load(n, tmp_path / n), traps), strict=True)
-            )
+            ends = dict(zip(traps, pool.map(lambda n: platform.load(n, n), traps), strict=True))
         answers = platform.names(), platform.invoke("i").status_code
 
     assert {name: (end.status_code, code_of(end)) for name, end in ends.items()} == {
@@ -336,32 +347,27 @@ def test_a_model_that_kills_who_loads_it_kills_nobody_else(
 
 
 def test_told_to_make_room_the_server_unloads_what_was_used_longest_ago(
-    iris: FittedModel, tmp_path: Path
+    shelf: Shelf, tmp_path: Path
 ) -> None:
-    one = asyncio.run(trial_bytes(iris.directory))
-    with started_server(
-        tmp_path,
-        tmp_path / "server.log",
-        SAGEMAKER_MULTI_MODEL="true",
-        GREENLIGHT_MODEL_MEMORY_BYTES=str(one * 5 // 2),
-        GREENLIGHT_MODEL_EVICTION="server",
-    ) as server:
-        server.wait_until_pinged()
-        platform = Platform(server)
-
-        loads = [platform.load(name, iris.directory) for name in ("a", "b")]
+    one = asyncio.run(trial_bytes(shelf.iris.directory))
+    settings = {
+        "GREENLIGHT_MODEL_MEMORY_BYTES": str(one * 5 // 2),
+        "GREENLIGHT_MODEL_EVICTION": "server",
+    }
+    with a_process(tmp_path, shelf.folder, **settings) as platform:
+        loads = [platform.load(name, "iris") for name in ("a", "b")]
         platform.invoke("a")
-        loads.append(platform.load("c", iris.directory))
+        loads.append(platform.load("c", "iris"))
 
         assert [load.status_code for load in loads] == [200, 200, 200]
         assert platform.names() == ["a", "c"]
-        assert [line["model"] for line in server.log_lines("model_unloaded")] == ["b"]
+        assert [line["model"] for line in platform.server.log_lines("model_unloaded")] == ["b"]
 
 
 def test_a_request_the_model_refuses_names_its_target_in_the_log(
-    platform: Platform, iris: FittedModel
+    platform: Platform, shelf: Shelf
 ) -> None:
-    platform.load("i", iris.directory)
+    platform.load("i", "iris")
     named = {"X-Amzn-SageMaker-Target-Model": "shelf/iris.tar.gz", "x-request-id": "r-1"}
 
     good = platform.invoke("i", **{**named, "x-request-id": "r-0"})
@@ -380,36 +386,9 @@ def test_a_request_the_model_refuses_names_its_target_in_the_log(
     assert answered["target_model"] == refused["target_model"] == "shelf/iris.tar.gz"
 
 
-def test_a_load_that_takes_its_time_holds_up_nobody(
-    platform: Platform, iris: FittedModel, widths: FittedModel, tmp_path: Path
-) -> None:
-    slow = an_iris_classifier(tmp_path / "slow", trees=2).directory
-    (slow / "golden.json").unlink()
-    os.mkfifo(slow / "golden.json")
-
-    with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(platform.load, "slow", slow)
-        wait_for(lambda: "still loading" in platform.get("slow").text, "the load to begin")
-        beside = platform.load("w", widths.directory)
-        answers = [platform.invoke("w"), platform.server.get("/ping"), platform.invoke("slow")]
-        still = not loading.done()
-        # Whoever opens the pipe to write waits for the trial that reads it.
-        (slow / "golden.json").write_bytes(b"no golden rows")
-        ended = loading.result()
-
-    assert beside.status_code == 200
-    assert [answer.status_code for answer in answers] == [200, 200, 404]
-    assert "'slow' is still loading, since" in answers[2].text
-    assert still
-    assert (ended.status_code, code_of(ended)) == (500, "invalid_artifact")
-    assert platform.names() == ["w"]
-
-
-def test_an_unload_waits_for_requests_in_flight(
-    platform: Platform, tmp_path: Path, iris: FittedModel
-) -> None:
-    platform.load("i", iris.directory)
-    rows = {"instances": iris.rows.tolist() * 60}
+def test_an_unload_waits_for_requests_in_flight(platform: Platform, shelf: Shelf) -> None:
+    platform.load("i", "iris")
+    rows = {"instances": shelf.iris.rows.tolist() * 60}
     answers: list[requests.Response] = []
     started = threading.Event()
 
@@ -432,32 +411,46 @@ def test_an_unload_waits_for_requests_in_flight(
     )
 
 
-def test_sigterm_ends_a_server_of_many_models_and_its_trials(
-    iris: FittedModel, tmp_path: Path
+def test_a_load_that_takes_its_time_holds_up_nobody_and_ends_with_the_server(
+    tmp_path: Path,
 ) -> None:
-    hung = an_iris_classifier(tmp_path / "hung", trees=2).directory
-    (hung / "golden.json").unlink()
-    os.mkfifo(hung / "golden.json")
+    an_iris_classifier(tmp_path / "iris", trees=2)
+    for name in ("slow", "hung"):
+        golden = an_iris_classifier(tmp_path / name, trees=2).directory / "golden.json"
+        golden.unlink()
+        os.mkfifo(golden)
+
     with (
-        started_server(
-            tmp_path,
-            tmp_path / "server.log",
-            SAGEMAKER_MULTI_MODEL="true",
-            GREENLIGHT_DRAIN_SECONDS="1",
-        ) as server,
-        ThreadPoolExecutor(1) as pool,
+        a_process(tmp_path, tmp_path, GREENLIGHT_DRAIN_SECONDS="1") as platform,
+        ThreadPoolExecutor(2) as pool,
     ):
-        server.wait_until_pinged()
-        platform = Platform(server)
-        platform.load("i", iris.directory)
-        loading = pool.submit(platform.load, "hung", hung)
-        trial = wait_for(lambda: children_of(server.process.pid), "the trial to begin")
-        server.process.terminate()
-        code = server.process.wait(10)
+        loading = [pool.submit(platform.load, name, name) for name in ("slow", "hung")]
+        for name in ("slow", "hung"):
+            wait_for(partial(is_loading, platform, name), "the load to begin")
+        beside = platform.load("i", "iris")
+        answers = [platform.invoke("i"), platform.server.get("/ping"), platform.invoke("slow")]
+        still = not loading[0].done()
+        # Whoever opens the pipe to write waits for the trial that reads it.
+        (tmp_path / "slow" / "golden.json").write_bytes(b"no golden rows")
+        ended = loading[0].result()
+        process = platform.server.process  # type: ignore[attr-defined]
+        trial = wait_for(lambda: children_of(process.pid), "the other trial")
+        process.terminate()
+        code = process.wait(10)
         wait_for(lambda: not any(map(is_running, trial)), "the trial to end")
 
-    assert code == 1  # the load was still open at the deadline
-    assert isinstance(loading.exception(), requests.ConnectionError)
+    assert beside.status_code == 200
+    assert [answer.status_code for answer in answers] == [200, 200, 404]
+    assert "'slow' is still loading, since" in answers[2].text
+    assert still
+    assert (ended.status_code, code_of(ended)) == (500, "invalid_artifact")
+    assert code == 1  # a load was still open at the deadline
+    assert isinstance(loading[1].exception(), requests.ConnectionError)
+
+
+def is_loading(platform: Platform, name: str) -> bool:
+    """Tell whether a model is being loaded."""
+    return "still loading" in platform.get(name).text
 
 
 def children_of(pid: int) -> list[int]:
