@@ -15,11 +15,32 @@ from typing import Any
 from .artifact_files import GOLDEN_FILE, MODEL_FILE
 from .errors import ArtifactError
 from .estimator_part import EstimatorPart, estimator_part
+from .feature_part import Category, Feature, FeatureType, features_part
 from .fields import choice, field, names
+from .graph_part import (
+    ModelInput,
+    TensorType,
+    frame_inputs,
+    graph_inputs,
+    probability_names,
+)
+
+__all__ = [
+    "Category",
+    "Feature",
+    "FeatureType",
+    "Golden",
+    "Manifest",
+    "ModelInput",
+    "Output",
+    "RuntimeName",
+    "Task",
+    "TensorType",
+    "golden_from_document",
+    "manifest_from_document",
+]
 
 SCHEMA_VERSION = 2
-
-Category = str | int | float | bool
 
 
 class Task(StrEnum):
@@ -34,55 +55,6 @@ class RuntimeName(StrEnum):
 
     ONNX = "onnx"
     SKLEARN = "sklearn"
-
-
-class FeatureType(StrEnum):
-    """What a client sends for a feature."""
-
-    NUMBER = "number"
-    STRING = "string"
-    BOOLEAN = "boolean"
-
-
-class TensorType(StrEnum):
-    """What an input of the model holds."""
-
-    FLOAT32 = "float32"
-    FLOAT64 = "float64"
-    INT64 = "int64"
-    BOOL = "bool"
-    STRING = "string"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Feature:
-    """One column of the model's rows.
-
-    Args:
-        allows_missing: whether a row may leave the value out (null, an empty cell, NaN)
-        categories: the only values the estimator takes; None where any of the type will do
-    """
-
-    name: str
-    type: FeatureType
-    allows_missing: bool = False
-    categories: tuple[Category, ...] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelInput:
-    """One tensor the model is fed: shape (rows, features).
-
-    Args:
-        features: names of the columns in it, in order
-        missing: what stands for a missing value in a tensor of strings, None for None itself;
-            numbers have NaN
-    """
-
-    name: str
-    type: TensorType
-    features: tuple[str, ...]
-    missing: str | None = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +135,7 @@ def manifest_from_document(document: Mapping[str, Any]) -> Manifest:
         )
     task = choice(document, "task", Task)
     runtime = choice(document, "runtime", RuntimeName)
-    features = _features(document)
+    features = features_part(document)
     outputs = _outputs(document, task)
     classes: tuple[str, ...] = ()
     if task is Task.CLASSIFICATION and not outputs:
@@ -177,9 +149,9 @@ def manifest_from_document(document: Mapping[str, Any]) -> Manifest:
         features=features,
         classes=classes,
         outputs=outputs,
-        inputs=_graph_inputs(graph, features) if is_graph else _frame_inputs(features),
+        inputs=graph_inputs(graph, features) if is_graph else frame_inputs(features),
         label_output=field(graph, "label_output", str) if is_graph else "",
-        probability_outputs=_probability_outputs(graph, len(outputs)),
+        probability_outputs=probability_names(graph, len(outputs)),
         script=field(document, "script", str) if document.get("script") is not None else None,
         files=_files(document, runtime),
         labels=_labels(document, classes, outputs),
@@ -215,48 +187,6 @@ def golden_from_document(document: Mapping[str, Any], manifest: Manifest) -> Gol
     return Golden(instances=instances, labels=labels, probabilities=probabilities)
 
 
-def _features(document: Mapping[str, Any]) -> tuple[Feature, ...]:
-    entries = field(document, "features", list)
-    features = tuple(_feature(position, entry) for position, entry in enumerate(entries))
-    if not features or len({feature.name for feature in features}) != len(features):
-        named = [feature.name for feature in features]
-        raise ArtifactError(f"manifest features must have different names, not {named!r}")
-    return features
-
-
-def _feature(position: int, entry: Any) -> Feature:
-    where = f"manifest features[{position}]"
-    if not isinstance(entry, dict):
-        raise ArtifactError(f"{where} is a {type(entry).__name__}; it must be an object")
-    feature = Feature(
-        name=field(entry, "name", str, where),
-        type=choice(entry, "type", FeatureType, where),
-        allows_missing=field(entry, "allows_missing", bool, where),
-        categories=_categories(entry, where),
-    )
-    kinds = CATEGORY_TYPES[feature.type]
-    wrong = [value for value in feature.categories or () if type(value) not in kinds]
-    if wrong:
-        raise ArtifactError(f"{where} is a {feature.type} and has the category {wrong[0]!r}")
-    return feature
-
-
-CATEGORY_TYPES: dict[FeatureType, tuple[type[Any], ...]] = {
-    FeatureType.NUMBER: (int, float),
-    FeatureType.STRING: (str,),
-    FeatureType.BOOLEAN: (bool,),
-}
-
-
-def _categories(entry: Mapping[str, Any], where: str) -> tuple[Category, ...] | None:
-    if entry.get("categories") is None:
-        return None
-    values = tuple(field(entry, "categories", list, where))
-    if not values:
-        raise ArtifactError(f"{where} has no categories; leave them null where any value will do")
-    return values
-
-
 def _outputs(document: Mapping[str, Any], task: Task) -> tuple[Output, ...]:
     if document.get("outputs") is None:
         return ()
@@ -287,91 +217,6 @@ def _labels(
             f"manifest labels are {given!r}; one is needed for each class, {counts} in all"
         )
     return tuple(tuple(of) for of in lists)
-
-
-TENSORS_OF: dict[FeatureType, tuple[TensorType, ...]] = {
-    FeatureType.NUMBER: (TensorType.FLOAT32, TensorType.FLOAT64, TensorType.INT64),
-    FeatureType.BOOLEAN: (
-        TensorType.BOOL,
-        TensorType.FLOAT32,
-        TensorType.FLOAT64,
-        TensorType.INT64,
-    ),
-    FeatureType.STRING: (TensorType.STRING,),
-}
-
-
-def _graph_inputs(
-    graph: Mapping[str, Any], features: tuple[Feature, ...]
-) -> tuple[ModelInput, ...]:
-    inputs = []
-    for position, entry in enumerate(field(graph, "inputs", list)):
-        where = f"manifest onnx.inputs[{position}]"
-        if not isinstance(entry, dict):
-            raise ArtifactError(f"{where} is a {type(entry).__name__}; it must be an object")
-        inputs.append(
-            ModelInput(
-                name=field(entry, "name", str, where),
-                type=choice(entry, "type", TensorType, where),
-                features=names(entry, "features", where),
-                missing=str(entry.get("missing", "")),
-            )
-        )
-    if not inputs or len({given.name for given in inputs}) != len(inputs):
-        raise ArtifactError(f"manifest onnx.inputs must have different names, not {inputs!r}")
-    by_name = {feature.name: feature for feature in features}
-    for given in inputs:
-        for name in given.features:
-            _check_fit(given, name, by_name.get(name))
-    unused = by_name.keys() - {name for given in inputs for name in given.features}
-    if unused:
-        raise ArtifactError(f"manifest onnx.inputs leave out the features {sorted(unused)}")
-    return tuple(inputs)
-
-
-def _check_fit(given: ModelInput, name: str, feature: Feature | None) -> None:
-    if feature is None:
-        raise ArtifactError(f"manifest onnx.inputs name {name!r}, which is not among the features")
-    if given.type not in TENSORS_OF[feature.type]:
-        raise ArtifactError(
-            f"manifest feature {name!r} is a {feature.type}, its input {given.name!r} takes "
-            f"{given.type}; it must be one of {', '.join(TENSORS_OF[feature.type])}"
-        )
-    if feature.allows_missing and given.type in (TensorType.INT64, TensorType.BOOL):
-        raise ArtifactError(
-            f"manifest feature {name!r} allows missing values, its input {given.name!r} of "
-            f"{given.type} has none"
-        )
-
-
-def _frame_inputs(features: tuple[Feature, ...]) -> tuple[ModelInput, ...]:
-    if all(feature.type is FeatureType.NUMBER for feature in features):
-        columns = tuple(feature.name for feature in features)
-        return (ModelInput(name="X", type=TensorType.FLOAT64, features=columns),)
-    types = {
-        FeatureType.NUMBER: TensorType.FLOAT64,
-        FeatureType.STRING: TensorType.STRING,
-        FeatureType.BOOLEAN: TensorType.BOOL,
-    }
-    return tuple(
-        ModelInput(
-            name=feature.name, type=types[feature.type], features=(feature.name,), missing=None
-        )
-        for feature in features
-    )
-
-
-def _probability_outputs(graph: Mapping[str, Any], outputs: int) -> tuple[str, ...]:
-    named = graph.get("probability_output")
-    if named is None:
-        return ()
-    given = tuple(named) if isinstance(named, list) else (named,)
-    if not all(isinstance(name, str) for name in given) or len(given) != max(1, outputs):
-        raise ArtifactError(
-            f"manifest onnx.probability_output is {named!r}; it must be a name, a list of one for "
-            "each output, or null"
-        )
-    return given
 
 
 def _files(document: Mapping[str, Any], runtime: RuntimeName) -> dict[str, str]:

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from server.codecs import (
     Form,
     Request,
+    body_from_packed,
     body_from_prediction,
     json_body,
     request_from_body,
 )
-from server.content_type import CSV, JSON
-from server.errors import RequestError
+from server.content_type import CSV, JSON, NPY
+from server.errors import NotAcceptableError, RequestError
+from server.explanation import Explanations
 from server.features import Schema, schema_from_manifest
 from server.manifest import Feature, FeatureType, Task, TensorType
 from server.model import Prediction
@@ -265,6 +267,31 @@ def test_regressors_answer_values(form: Form, media_type: str, expected: bytes) 
     )
 
     assert answer == expected
+
+
+@pytest.mark.parametrize("media_type", [CSV, NPY])
+def test_a_type_without_a_place_for_explanations_is_not_acceptable_with_them(
+    media_type: str,
+) -> None:
+    explanations = Explanations(base_values=np.zeros(2), shap_values=np.zeros((2, 2, 2)))
+
+    with pytest.raises(NotAcceptableError) as caught:
+        body_from_prediction(media_type, a_request(), a_classification(), a_schema(), explanations)
+
+    assert str(caught.value) == (
+        f"{media_type} has no place for explanations; accept application/json or "
+        "application/jsonlines"
+    )
+
+
+def test_a_packed_answer_is_encoded_as_json_alone() -> None:
+    answer = np.array([[0.25, 0.75], [1, 0]]).tobytes()
+
+    written = body_from_packed(JSON, a_request(), answer, a_schema())
+
+    assert written is not None
+    assert [each["confidence"] for each in json.loads(written)["predictions"]] == [0.75, 1.0]
+    assert body_from_packed(CSV, a_request(), answer, a_schema()) is None
 
 
 JSON_VALUES: st.SearchStrategy[Any] = st.recursive(

@@ -165,6 +165,10 @@ def test_scikit_learn_is_fed_one_matrix_of_numbers_or_a_column_each(
         ({"onnx": {}}, "inputs is missing in the manifest; it must be a list"),
         ({"onnx": a_graph(inputs=[])}, "manifest onnx.inputs must have different names, not []"),
         ({"onnx": a_graph(inputs=[1])}, "manifest onnx.inputs[0] is a int; it must be an object"),
+        (
+            {"onnx": a_graph(inputs=[a_graph()["inputs"][0] | {"missing": None}])},
+            "missing is missing in manifest onnx.inputs[0]; it must be a str",
+        ),
         ({"onnx": a_graph(label_output=None)}, "label_output is missing in the manifest"),
         ({"onnx": a_graph(probability_output=["a", "b"])}, "probability_output is ['a', 'b']; it"),
         ({"outputs": []}, "manifest outputs must have different names, not []"),
