@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 
@@ -57,7 +58,9 @@ def sklearn_answers(trained: TrainedModel, rows: Rows) -> Answers:
             answer += found if isinstance(found, list | tuple) else [found]
         return answer
 
-    is_answered, parts, refusal = ask_in_parts(ask, rows)
+    # Forests that predict in several threads add their trees in whatever order these finish.
+    with joblib.parallel_config(backend="sequential"):
+        is_answered, parts, refusal = ask_in_parts(ask, rows)
     return _without_endless(answers_from(trained, is_answered, parts, refusal))
 
 

@@ -144,15 +144,15 @@ def graph_for(trained: TrainedModel, features: Sequence[Feature], float_type: st
             label_output=labels,
             probability_outputs=probabilities,
         )
-    last = refusals[-1]
-    if isinstance(last, ConversionError):
-        raise last
-    reason = str(last).strip().splitlines()
+    told = refusals[0]
+    if isinstance(told, ConversionError):
+        raise told
+    reason = str(told).strip().splitlines()
     raise ConversionError(
         f"{type(trained.estimator).__name__} cannot be converted to ONNX: "
-        f"{type(last).__name__}: {reason[0] if reason else ''}; take one of {SUPPORTED}, or "
+        f"{type(told).__name__}: {reason[0] if reason else ''}; take one of {SUPPORTED}, or "
         f"{OTHER_WAY}"
-    ) from last
+    ) from told
 
 
 def _answered(trained: TrainedModel, trial: Trial) -> tuple[Rows, Answers]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from automation.answers import Answers, classes_of, sklearn_answers
 from automation.errors import EqualityError
@@ -18,6 +19,8 @@ from automation.training import TrainedModel
 ROWS_PER_CLASS = 4
 ROWS_OF_REGRESSOR = 12
 MOST_TEXTS = 20  # of one column
+# Finer digits differ between processors, and the artifact has to be the same on any machine.
+DIGITS = 9
 
 
 def golden_for(trained: TrainedModel) -> dict[str, Any]:
@@ -35,7 +38,7 @@ def golden_for(trained: TrainedModel) -> dict[str, Any]:
         )
     return {
         "instances": instances(rows[answers.is_answered]),
-        "labels": answers.labels.tolist(),
+        "labels": _rounded(answers.labels).tolist(),
         "probabilities": _probabilities(trained, answers),
     }
 
@@ -69,8 +72,19 @@ def _special(rows: Rows) -> set[int]:
 
 
 def _probabilities(trained: TrainedModel, answers: Answers) -> list[Any] | None:
-    parts = [part.tolist() for part in answers.probabilities]
+    parts = [_rounded(part).tolist() for part in answers.probabilities]
     if not parts:
         return None
     first: list[Any] = parts[0]
     return parts if trained.outputs else first
+
+
+def _rounded(answers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Keep `DIGITS` significant digits of values."""
+    if answers.dtype.kind != "f":
+        return answers
+    with np.errstate(divide="ignore"):
+        magnitude = np.where(answers == 0, 0.0, np.floor(np.log10(np.abs(answers))))
+    scale = 10.0 ** np.clip(DIGITS - 1 - magnitude, -300, 300)
+    rounded: npt.NDArray[Any] = np.round(answers * scale) / scale
+    return rounded

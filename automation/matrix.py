@@ -60,7 +60,7 @@ def entry_for(name: str, kind: str, estimator_class: type[Any]) -> Entry:
         try:
             graph = conversion.convert(trained)
         except (ConversionError, EqualityError) as err:
-            result, note = _without_graph(trained, str(err))
+            result, note = _without_graph(trained, err)
         else:
             result, note = f"onnx ({graph.float_type})", ""
             if graph.float_type == "float32" and _has_kernel(trained.estimator):
@@ -188,13 +188,13 @@ def _made(estimator_class: type[Any], kind: str) -> Any:
 NO_DEFAULT = ("SelfTrainingClassifier",)
 
 
-def _without_graph(trained: TrainedModel, reason: str) -> tuple[str, str]:
+def _without_graph(trained: TrainedModel, reason: Exception) -> tuple[str, str]:
     short = _short(reason)
     try:
         written = sklearn_form.sklearn_file(trained.estimator, allow_pickle=False)
         sklearn_form.prove_equal(trained, written)
     except (ConversionError, EqualityError) as err:
-        return "refused", f"{short}; {_short(str(err))}"
+        return "refused", f"{short}; {_short(err)}"
     return "sklearn runtime", short
 
 
@@ -205,11 +205,13 @@ def _has_kernel(estimator: Any) -> bool:
     return content is not None and bool(HEADER.unpack_from(content)[2] & IS_ANSWER)
 
 
-def _short(reason: str) -> str:
-    """Cut a message down to its cause, without numbers that depend on the machine."""
-    cause = reason.split("; ")[0].replace("|", "/")
+def _short(error: Exception) -> str:
+    """Cut a message down to its cause."""
+    cause = str(error).split("; ")[0].replace("|", "/")
     if "MissingShapeCalculator" in cause or "MissingConverter" in cause:
         return "skl2onnx has no converter for it"
+    if isinstance(error, EqualityError):
+        return "its graph answers a row differently"
     return cause if len(cause) <= LONGEST_REASON else cause[: LONGEST_REASON - 3] + "..."
 
 
