@@ -61,7 +61,7 @@ class ForestRuntime:
         outputs = len(manifest.classes) if manifest.task == Task.CLASSIFICATION else 1
         given = (len(manifest.features), outputs, None if labels is None else len(labels))
         wanted = (forest.feature_count, forest.output_count, len(manifest.classes) or None)
-        if given != wanted or not forest.is_answer or len(manifest.inputs) != 1:
+        if given != wanted or not forest.is_answer:
             raise ArtifactError(
                 f"{FOREST_FILE} is for {forest.feature_count} features and {forest.output_count} "
                 f"outputs, the manifest has {len(manifest.features)} and {outputs}; package the "
@@ -70,7 +70,6 @@ class ForestRuntime:
         self.manifest = manifest
         self.forest = forest
         self._labels = labels
-        self._input = manifest.inputs[0].name
         self._width = outputs
 
     @property
@@ -83,8 +82,8 @@ class ForestRuntime:
         return self.forest.predict
 
     def predict(self, inputs: Inputs) -> Prediction:
-        """Answer the rows of the model's one input."""
-        answer = self.forest.predict(packed_rows(inputs[self._input]))
+        """Answer the rows of these inputs."""
+        answer = self.forest.predict(packed_rows(forest_rows(self.manifest, inputs)))
         if self._labels is None:
             return Prediction(
                 labels=np.frombuffer(answer).tolist(), class_indexes=[], probabilities=None
@@ -156,6 +155,18 @@ def labels_from_content(content: bytes) -> list[int | str] | None:
     ):
         raise ArtifactError(f"{FOREST_FILE} has labels that are neither numbers nor names")
     return labels
+
+
+def forest_rows(manifest: Manifest, inputs: Inputs) -> npt.NDArray[Any]:
+    """Give rows in the order of the model's features, however many inputs they come in."""
+    first = manifest.inputs[0]
+    if first.features == manifest.feature_names:
+        return inputs[first.name]
+    position = {name: number for number, name in enumerate(manifest.feature_names)}
+    matrix = np.empty((len(inputs[first.name]), len(position)))
+    for given in manifest.inputs:
+        matrix[:, [position[name] for name in given.features]] = inputs[given.name]
+    return matrix
 
 
 def packed_rows(matrix: npt.NDArray[Any]) -> bytes:

@@ -25,7 +25,7 @@ from .content_type import JSON, media_type_from_accept, media_type_from_content_
 from .errors import ArtifactError, RequestError, shown
 from .explanation import Explainable, Explanations, FlatForest, explain, explainable
 from .features import Schema
-from .forest import FOREST_FILE, ForestRuntime
+from .forest import FOREST_FILE, ForestRuntime, forest_rows
 from .logs import log
 from .manifest import Manifest
 from .model import Prediction, Runtime
@@ -239,12 +239,16 @@ class Explainer:
     """Explains a model's answers, if it is one of trees.
 
     Args:
+        manifest: the facts about it
         content: of the artifact's `forest.bin`; None where it has none
         max_rows: most rows of one request
         with_kernel: whether the compiled module may be used where there is one
     """
 
-    def __init__(self, content: bytes | None, *, max_rows: int, with_kernel: bool) -> None:
+    def __init__(
+        self, manifest: Manifest, content: bytes | None, *, max_rows: int, with_kernel: bool
+    ) -> None:
+        self._manifest = manifest
         self._content = content
         self._max_rows = max_rows
         self._with_kernel = with_kernel
@@ -262,7 +266,7 @@ class Explainer:
                 self._forest = explainable(self._content)
             else:
                 self._forest = FlatForest(self._content)
-        [matrix] = request.inputs.values()
+        matrix = forest_rows(self._manifest, request.inputs)
         return explain(self._forest, matrix, max_rows=self._max_rows)
 
 
@@ -329,6 +333,7 @@ def _predictor_of(artifact: Artifact, settings: Settings) -> ModelPredictor:
         runtime,
         artifact.schema,
         explainer=Explainer(
+            artifact.manifest,
             artifact.files.get(FOREST_FILE),
             max_rows=settings.max_explained_rows,
             with_kernel=settings.runtime is RuntimeChoice.AUTO,

@@ -16,7 +16,7 @@ from sklearn.ensemble import (
 from automation.forest import forest_bytes
 from server.errors import ArtifactError
 from server.forest import compiled_forest, forest_runtime, labels_from_content
-from server.manifest import Feature, FeatureType, Manifest
+from server.manifest import Feature, FeatureType, Manifest, ModelInput, TensorType
 from tests.support.forests import FittedForest, a_fitted_forest
 from tests.support.manifests import a_manifest
 
@@ -68,6 +68,25 @@ def test_a_regressor_answers_values(kind: type) -> None:
 
     assert prediction.labels == fitted.estimator.predict(fitted.rows).tolist()
     assert (prediction.class_indexes, prediction.probabilities) == ([], None)
+
+
+def test_rows_in_several_inputs_are_put_together_by_feature() -> None:
+    fitted = a_fitted_forest(RandomForestClassifier)
+    features = [Feature(name=name, type=FeatureType.NUMBER) for name in "abcd"]
+    inputs = [
+        ModelInput(name="last", type=TensorType.FLOAT64, features=("d", "b")),
+        ModelInput(name="first", type=TensorType.FLOAT32, features=("a", "c")),
+    ]
+    manifest = a_manifest(features, classes=("x", "y", "z"), inputs=inputs)
+    runtime = forest_runtime(manifest, fitted.content)
+    assert runtime is not None
+
+    prediction = runtime.predict(
+        {"last": fitted.rows[:, [3, 1]], "first": fitted.rows[:, [0, 2]].astype(np.float32)}
+    )
+
+    assert isinstance(prediction.probabilities, np.ndarray)
+    assert prediction.probabilities.tobytes() == fitted.answers.tobytes()
 
 
 def test_packed_rows_are_answered_by_the_kernel_alone() -> None:
