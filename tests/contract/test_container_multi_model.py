@@ -2,87 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 import requests
 
-from server.multi_model_trial import trial_bytes
-from tests.support.cloud import wait_for
 from tests.support.container_image import MODEL_DIRECTORY
-from tests.support.container_process import Serve, Server, ServerProcess, started_server
+from tests.support.container_process import Serve, ServerProcess
+from tests.support.many_models import FLOWER, Platform, code_of
 from tests.support.onnx_models import (
     FittedModel,
     a_regressor,
     an_iris_classifier,
     change_json,
 )
-from tests.support.sklearn_models import a_neighbors_classifier, list_files
-
-FLOWER = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
-
-
-class Platform:
-    """What SageMaker does with a multi-model container.
-
-    Args:
-        shelf: the folder of all models, as the server sees it
-    """
-
-    def __init__(self, server: Server, shelf: Path | str) -> None:
-        self.server = server
-        self.shelf = shelf
-
-    def load(self, name: str, folder: str) -> requests.Response:
-        body = {"model_name": name, "url": self.url_of(folder)}
-        return requests.post(self.server.url("/models"), json=body, timeout=60)
-
-    def url_of(self, folder: str) -> str:
-        return f"{self.shelf}/{folder}"
-
-    def unload(self, name: str) -> requests.Response:
-        return requests.delete(self.path(name), timeout=10)
-
-    def get(self, name: str) -> requests.Response:
-        return requests.get(self.path(name), timeout=10)
-
-    def invoke(self, name: str, body: object = FLOWER, **headers: str) -> requests.Response:
-        return requests.post(f"{self.path(name)}/invoke", json=body, headers=headers, timeout=10)
-
-    def path(self, name: str) -> str:
-        return self.server.url(f"/models/{quote(name, safe='')}")
-
-    def names(self) -> list[str]:
-        """List all models, page by page."""
-        found: list[str] = []
-        token = ""
-        while True:
-            query = f"?next_page_token={quote(token)}" if token else ""
-            page = self.server.get(f"/models{query}").json()
-            found += [model["modelName"] for model in page["models"]]
-            token = page.get("nextPageToken", "")
-            if not token:
-                return found
-
-    def clear(self) -> None:
-        for name in self.names():
-            assert self.unload(name).status_code == 200
-
-
-def code_of(answer: requests.Response) -> str:
-    code: str = answer.json()["error"]["code"]
-    return code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,16 +58,6 @@ def started(serve: Serve, shelf: Shelf) -> Platform:
 def platform(started: Platform) -> Iterator[Platform]:
     yield started
     started.clear()
-
-
-@contextmanager
-def a_process(folder: Path, shelf: Path, **environment: str) -> Iterator[Platform]:
-    """Start a server of its own for what only a process can show."""
-    with started_server(
-        folder, folder / "server.log", port=None, SAGEMAKER_MULTI_MODEL="true", **environment
-    ) as server:
-        server.wait_until_pinged()
-        yield Platform(server, shelf)
 
 
 def test_without_any_model_the_server_is_well_and_says_how_to_invoke_one(
@@ -308,62 +236,6 @@ def test_a_bad_model_is_refused_with_its_fault_and_the_others_answer_on(
     assert platform.server.get("/ping").status_code == 200
 
 
-class Trap:
-    """Pickled, it is a call that whoever reads it makes."""
-
-    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
-        self._call = (function, arguments)
-
-    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        return self._call
-
-
-def test_a_model_that_kills_who_loads_it_kills_nobody_else(shelf: Shelf, tmp_path: Path) -> None:
-    traps = {
-        "crash": Trap(os.abort),
-        "exit": Trap(os._exit, 3),
-        "hog": Trap(bytearray, 1 << 50),
-    }
-    for name, trap in traps.items():
-        a_neighbors_classifier(tmp_path / name, pickled=True)
-        (tmp_path / name / "model.joblib").write_bytes(pickle.dumps(trap))
-        list_files(tmp_path / name)
-    an_iris_classifier(tmp_path / "iris", trees=2)
-
-    with a_process(tmp_path, tmp_path, GREENLIGHT_ALLOW_PICKLE="true") as platform:
-        platform.load("i", "iris")
-        with ThreadPoolExecutor(3) as pool:
-            ends = dict(zip(traps, pool.map(lambda n: platform.load(n, n), traps), strict=True))
-        answers = platform.names(), platform.invoke("i").status_code
-
-    assert {name: (end.status_code, code_of(end)) for name, end in ends.items()} == {
-        "crash": (500, "model_crashed"),
-        "exit": (500, "model_crashed"),
-        "hog": (507, "insufficient_memory"),
-    }
-    assert "crashed its process (SIGABRT)" in ends["crash"].text
-    assert "ended its process with exit code 3" in ends["exit"].text
-    assert answers == (["i"], 200)
-
-
-def test_told_to_make_room_the_server_unloads_what_was_used_longest_ago(
-    shelf: Shelf, tmp_path: Path
-) -> None:
-    one = asyncio.run(trial_bytes(shelf.iris.directory))
-    settings = {
-        "GREENLIGHT_MODEL_MEMORY_BYTES": str(one * 5 // 2),
-        "GREENLIGHT_MODEL_EVICTION": "server",
-    }
-    with a_process(tmp_path, shelf.folder, **settings) as platform:
-        loads = [platform.load(name, "iris") for name in ("a", "b")]
-        platform.invoke("a")
-        loads.append(platform.load("c", "iris"))
-
-        assert [load.status_code for load in loads] == [200, 200, 200]
-        assert platform.names() == ["a", "c"]
-        assert [line["model"] for line in platform.server.log_lines("model_unloaded")] == ["b"]
-
-
 def test_a_request_the_model_refuses_names_its_target_in_the_log(
     platform: Platform, shelf: Shelf
 ) -> None:
@@ -409,60 +281,3 @@ def test_an_unload_waits_for_requests_in_flight(platform: Platform, shelf: Shelf
     assert all(
         len(answer.json()["predictions"]) == 9000 for answer in answers if answer.status_code == 200
     )
-
-
-def test_a_load_that_takes_its_time_holds_up_nobody_and_ends_with_the_server(
-    tmp_path: Path,
-) -> None:
-    an_iris_classifier(tmp_path / "iris", trees=2)
-    for name in ("slow", "hung"):
-        golden = an_iris_classifier(tmp_path / name, trees=2).directory / "golden.json"
-        golden.unlink()
-        os.mkfifo(golden)
-
-    with (
-        a_process(tmp_path, tmp_path, GREENLIGHT_DRAIN_SECONDS="1") as platform,
-        ThreadPoolExecutor(2) as pool,
-    ):
-        loading = [pool.submit(platform.load, name, name) for name in ("slow", "hung")]
-        for name in ("slow", "hung"):
-            wait_for(partial(is_loading, platform, name), "the load to begin")
-        beside = platform.load("i", "iris")
-        answers = [platform.invoke("i"), platform.server.get("/ping"), platform.invoke("slow")]
-        still = not loading[0].done()
-        # Whoever opens the pipe to write waits for the trial that reads it.
-        (tmp_path / "slow" / "golden.json").write_bytes(b"no golden rows")
-        ended = loading[0].result()
-        process = platform.server.process  # type: ignore[attr-defined]
-        trial = wait_for(lambda: children_of(process.pid), "the other trial")
-        process.terminate()
-        code = process.wait(10)
-        wait_for(lambda: not any(map(is_running, trial)), "the trial to end")
-
-    assert beside.status_code == 200
-    assert [answer.status_code for answer in answers] == [200, 200, 404]
-    assert "'slow' is still loading, since" in answers[2].text
-    assert still
-    assert (ended.status_code, code_of(ended)) == (500, "invalid_artifact")
-    assert code == 1  # a load was still open at the deadline
-    assert isinstance(loading[1].exception(), requests.ConnectionError)
-
-
-def is_loading(platform: Platform, name: str) -> bool:
-    """Tell whether a model is being loaded."""
-    return "still loading" in platform.get(name).text
-
-
-def children_of(pid: int) -> list[int]:
-    """Give the processes a process has started."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
-
-
-def is_running(pid: int) -> bool:
-    """Tell whether a process is there and not only waits to be asked how it ended."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
