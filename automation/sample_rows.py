@@ -8,6 +8,7 @@ holds the truth.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from automation.errors import EstimatorFileError, SourceError, TrainingError
 from automation.training import TrainedModel, misfits, trained_from_returned
 
 LABEL = "label"
+BOOLEANS = {"true": True, "false": False, "True": True, "False": False}
 LARGEST_FILE_BYTES = 64 << 20
 LONGEST_LIST = 5
 
@@ -69,14 +71,13 @@ def trained_from_rows(
     Raises:
         SourceError: the file cannot be read, or its columns or labels are not the estimator's.
     """
-    header = _header(path)
-    features = _features(estimator, header, path)
-    frame = _frame(path, header, features)
-    has_labels = LABEL in header and LABEL not in features
-    table = frame[list(features)]
-    rows = table if _named_features(estimator) is not None else _array(table)
+    table = read_table(path)
+    features = _features(estimator, list(table), path)
+    has_labels = LABEL in table and LABEL not in features
+    frame = _frame({name: table[name] for name in features})
+    rows = frame if _named_features(estimator) is not None else _array(frame)
     names = _class_names(estimator, class_names, path)
-    labels = _labels(estimator, frame[LABEL].tolist(), names, path) if has_labels else None
+    labels = _labels(estimator, table[LABEL], names, path) if has_labels else None
     if labels is None:
         labels = _predicted(estimator, rows, path)
     returned = {
@@ -117,22 +118,40 @@ def _column_types(trained: TrainedModel, *, is_named: bool) -> Mapping[str, Any]
     return dict(frame.infer_objects().dtypes.items())
 
 
-def _header(path: Path) -> list[str]:
+def read_table(path: Path) -> dict[str, list[str]]:
+    """Read a CSV file with a header: the texts of each column.
+
+    Raises:
+        SourceError: not there, too large, not CSV in UTF-8, or a row has more or fewer cells than
+            the header.
+    """
     if not path.is_file():
         raise SourceError(f"rows {path} do not exist; give a CSV file with a header")
     if path.stat().st_size > LARGEST_FILE_BYTES:
         raise SourceError(f"rows {path} have more than {LARGEST_FILE_BYTES} bytes; give a sample")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            if not header or len(set(header)) != len(header) or "" in header:
+                raise SourceError(
+                    f"rows {path} begin with {','.join(header)!r}; the first line has to name "
+                    "every feature, each once"
+                )
+            columns: dict[str, list[str]] = {name: [] for name in header}
+            for row in filter(None, reader):
+                if len(row) != len(header):
+                    raise SourceError(
+                        f"rows {path} line {reader.line_num} has {len(row)} cells; the header has "
+                        f"{len(header)}"
+                    )
+                for column, cell in zip(columns.values(), row, strict=True):
+                    column.append(cell)
     except (UnicodeDecodeError, csv.Error) as err:
         raise SourceError(f"rows {path} are not CSV in UTF-8: {err}") from err
-    if not header or len(set(header)) != len(header) or "" in header:
-        raise SourceError(
-            f"rows {path} begin with {','.join(header)!r}; the first line has to name every "
-            "feature, each once"
-        )
-    return header
+    if not columns[header[0]]:
+        raise SourceError(f"rows {path} hold no row; without rows nothing can be proven")
+    return columns
 
 
 def _features(estimator: Any, header: list[str], path: Path) -> tuple[str, ...]:
@@ -160,21 +179,37 @@ def _features(estimator: Any, header: list[str], path: Path) -> tuple[str, ...]:
     return names
 
 
-def _frame(path: Path, header: list[str], features: Sequence[str]) -> Any:
+def _frame(columns: Mapping[str, list[str]]) -> Any:
     import pandas
 
-    text = {name: str for name in header if name not in features}
+    return pandas.DataFrame({name: _typed(column) for name, column in columns.items()})
+
+
+def _typed(column: list[str]) -> list[Any]:
+    """Read a column as numbers or booleans where all of it is; only an empty cell is missing.
+
+    So the server does it, too: NA may be a country, nan and inf are no numbers.
+    """
+    given = [cell for cell in column if cell]
+    if given and all(map(_is_number, given)):
+        return [float(cell) if cell else math.nan for cell in column]
+    if given and BOOLEANS.keys() >= set(given):
+        return [BOOLEANS.get(cell) for cell in column]
+    return [cell if cell else None for cell in column]
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is not finite")
+    return number
+
+
+def _is_number(cell: str) -> bool:
     try:
-        # Only an empty cell is missing, as for the server: NA may be a country.
-        frame = pandas.read_csv(
-            path, encoding="utf-8-sig", dtype=text, keep_default_na=False, na_values=[""],
-            low_memory=False, index_col=False,
-        )  # fmt: skip
-    except (ValueError, UnicodeDecodeError) as err:  # pandas's parser errors are ValueErrors
-        raise SourceError(f"rows {path} are not CSV: {err}") from err
-    if frame.empty:
-        raise SourceError(f"rows {path} hold no row; without rows nothing can be proven")
-    return frame
+        return math.isfinite(float(cell)) and "_" not in cell
+    except ValueError:
+        return False
 
 
 def _array(table: Any) -> Any:
@@ -202,7 +237,7 @@ def _class_names(estimator: Any, given: Sequence[str], path: Path) -> list[Any]:
     return list(given) if given else [str(entry) for entry in classes.tolist()]
 
 
-def _labels(estimator: Any, texts: list[Any], names: Sequence[str], path: Path) -> list[Any]:
+def _labels(estimator: Any, texts: list[str], names: Sequence[str], path: Path) -> list[Any]:
     """Turn the label column into what the estimator was fitted on: classes, or values."""
     classes = getattr(estimator, "classes_", None)
     if isinstance(classes, list):
@@ -215,13 +250,13 @@ def _labels(estimator: Any, texts: list[Any], names: Sequence[str], path: Path) 
         known = dict(zip(names, classes.tolist(), strict=True))
         known |= {str(entry): entry for entry in classes.tolist()}
     labels = []
-    for line, text in enumerate(texts, start=2):
+    for number, text in enumerate(texts, start=1):
         try:
-            labels.append(known[text] if classes is not None else float(text))
-        except (KeyError, ValueError, TypeError) as err:
+            labels.append(known[text] if classes is not None else _finite(text))
+        except (KeyError, ValueError) as err:
             allowed = _some(list(known)) if known else "numbers"
             raise SourceError(
-                f"rows {path} line {line} has the label {text!r}; allowed are {allowed}"
+                f"rows {path} have the label {text!r} in row {number}; allowed are {allowed}"
             ) from err
     return labels
 

@@ -8,6 +8,8 @@ import tarfile
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from automation.archive import ArchiveLimits, files_from_archive
 from automation.errors import SourceError
@@ -119,3 +121,27 @@ def test_what_is_no_whole_archive_is_refused(damage: Callable[[bytes], bytes]) -
 
     with pytest.raises(SourceError, match="is not a readable gzip-compressed tar"):
         files_from_archive(damage(archive), "it")
+
+
+@given(
+    position=st.floats(0, 1, exclude_max=True),
+    replacement=st.binary(min_size=1, max_size=24),
+    level=st.sampled_from(["tar", "gzip"]),
+)
+def test_a_damaged_archive_is_read_or_refused_and_nothing_else(
+    position: float, replacement: bytes, level: str
+) -> None:
+    content = gzip.decompress(an_archive((a_member("a/b"), b"xyz"), (a_member("c"), bytes(700))))
+    if level == "gzip":
+        content = gzip.compress(content, mtime=0)
+    start = int(position * len(content))
+    damaged = content[:start] + replacement + content[start + len(replacement) :]
+    if level == "tar":
+        damaged = gzip.compress(damaged)
+
+    try:
+        files = files_from_archive(damaged, "it", ArchiveLimits(unpacked_bytes=1 << 20))
+    except SourceError:
+        return
+
+    assert all(not path.startswith("/") and ".." not in path.split("/") for path in files)

@@ -79,6 +79,10 @@ def test_without_an_engine_every_verb_ends_with_the_way_to_get_one(
     [
         (["package", "fraud"], 3, "models with one are iris, wine"),
         (["package", "iris", "--estimator", "svm"], 4, "allowed are random-forest"),
+        (["package", "iris", "--from", "x.h5"], 4, "allowed are a file (.skops, .joblib, .pkl"),
+        (["package", "iris", "--from", "no.skops"], 4, "no.skops does not exist"),
+        (["package", "iris", "--runtime", "torch"], 3, "allowed are onnx, sklearn"),
+        (["package", "iris", "-e", "x", "--from", "x.skops"], 4, "give one of the two"),
         (["up", "iris", "--stage", "test"], 3, "allowed are dev, prod"),
         (["up", "iris", "--no-such-option"], 2, "No such option"),
     ],

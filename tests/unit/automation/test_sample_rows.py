@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from automation.errors import EstimatorFileError, SourceError
-from automation.sample_rows import trained_from_rows, with_estimator
+from automation.sample_rows import read_table, trained_from_rows, with_estimator
 from tests.support.trained_models import a_trained_model
 
 ROWS = pd.DataFrame({"age": [1.0, 2.0, 3.0, 4.0], "size": [4.0, 3.0, 2.0, 2.5]})
@@ -84,7 +86,16 @@ def test_texts_and_empty_cells_are_kept_and_na_is_a_text(write: Write) -> None:
 
     trained = trained_from_rows(estimator, "it", write('land\nNA\nDE\n""\n'))
 
-    assert trained.live_rows.tolist()[:2] == [["NA"], ["DE"]]
+    assert trained.live_rows.tolist() == [["NA"], ["DE"], [None]]
+
+
+def test_a_column_of_true_and_false_is_one_of_booleans(write: Write) -> None:
+    frame = pd.DataFrame({"age": [1.0, 2.0, 3.0, 4.0], "member": [True, False, True, True]})
+    estimator = LogisticRegression().fit(frame, LABELS)
+
+    trained = trained_from_rows(estimator, "it", write("age,member\n1,true\n2,False\n"))
+
+    assert trained.live_rows.tolist() == [[1.0, True], [2.0, False]]
 
 
 def test_a_regressor_takes_numbers_as_truth(write: Write) -> None:
@@ -102,13 +113,18 @@ def test_a_regressor_takes_numbers_as_truth(write: Write) -> None:
         (unnamed(), "", "the first line has to name every feature"),
         (unnamed(), "a,a\n1,2\n", "the first line has to name every feature, each once"),
         (unnamed(), "a,b\n", "hold no row; without rows nothing can be proven"),
+        (unnamed(), "a,b\n1,2\n1\n", "line 3 has 1 cells; the header has 2"),
+        (unnamed(), "a,b\n1,2,3\n", "line 2 has 3 cells; the header has 2"),
+        (unnamed(), "a,b\n1,nan\n", "the estimator fails on the rows"),
+        (unnamed(), 'a,b\n1,"2\n', "are not CSV in UTF-8"),
         (unnamed(), "a\n1\n", "have 1 columns; the estimator takes 2 features"),
         (unnamed(), "a,b,truth\n1,2,0\n", "have 3 columns; the estimator takes 2 features"),
-        (unnamed(), "a,b,label\n1,2,0\n3,4,maybe\n", "line 3 has the label 'maybe'; allowed are 0"),
-        (unnamed(), "a,b,label\n1,2,\n", "line 2 has the label nan"),
+        (unnamed(), "a,b,label\n1,2,0\n3,4,maybe\n", "have the label 'maybe' in row 2; allowed"),
+        (unnamed(), "a,b,label\n1,2,\n", "have the label '' in row 1; allowed"),
         (named(), "age,colour\n1,2\n", "leave out the features size and have the columns colour"),
         (named(), "age,size\n1,x\n", r"the estimator fails on the rows in .*ValueError"),
         (LinearRegression().fit(ROWS.to_numpy(), [1, 2, 3, 4]), "a,b,label\n1,2,x\n", "numbers"),
+        (LinearRegression().fit(ROWS.to_numpy(), [1, 2, 3, 4]), "a,b,label\n1,2,inf\n", "'inf'"),
     ],
 )  # fmt: skip
 def test_rows_that_are_not_the_estimators_are_refused(
@@ -171,3 +187,24 @@ def test_an_estimator_for_other_rows_than_the_scripts_is_refused(
 ) -> None:
     with pytest.raises(EstimatorFileError, match=message):
         with_estimator(a_trained_model(), estimator, "it")
+
+
+@given(
+    content=st.one_of(
+        st.binary(max_size=60), st.text('ab,1."\n\r\0é;', max_size=40).map(str.encode)
+    )
+)
+@settings(max_examples=50)
+def test_any_file_of_rows_is_taken_or_refused_with_a_reason(
+    content: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(b"a,b\n" + content)
+
+    try:
+        table = read_table(path)
+    except SourceError:
+        return
+
+    assert list(table) == ["a", "b"]
+    assert len(table["a"]) == len(table["b"]) > 0
