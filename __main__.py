@@ -73,6 +73,7 @@ def declare_model(
             model=settings.name,
             artifact=artifact,
             foundation=foundation,
+            runtime=settings.runtime,
             environment=settings.environment,
             tags=tags,
         ),

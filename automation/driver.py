@@ -39,7 +39,7 @@ from automation.progress import (
     EndpointWatch,
     Progress,
 )
-from automation.spec import ModelSpec, load_spec
+from automation.spec import ModelSpec, Runtime, load_spec
 from automation.stack_settings import ArtifactSetting, StackTarget
 from automation.watching import LONGEST_WATCH_SECONDS, follow
 
@@ -285,7 +285,9 @@ def _prepared(
 ) -> tuple[Stack, dict[str, object]]:
     """Make or select the stack, with its settings checked and written."""
     setting = ArtifactSetting(
-        location=str(artifact.directory.relative_to(root)), digest=artifact.digest
+        location=str(artifact.directory.relative_to(root)),
+        digest=artifact.digest,
+        runtime=Runtime(artifact.manifest["runtime"]),
     )
     foundation = None if target.is_base else stack_facts.foundation_of(root, target)
     config = stack_settings.assemble(

@@ -25,7 +25,7 @@ KEYS = (
 )  # fmt: skip
 TRAINING_KEYS = ("script", "estimator")
 # The driver sets these itself: a spec that named them would fight with what was just packaged.
-DRIVER_SETTINGS = ("stage", "model", "artifact", "artifactDigest", "foundationStack")
+DRIVER_SETTINGS = ("stage", "model", "artifact", "artifactDigest", "runtime", "foundationStack")
 
 
 class Runtime(StrEnum):

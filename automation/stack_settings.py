@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from automation.errors import SettingsProblemError
-from automation.spec import ModelSpec, merge_settings
+from automation.spec import ModelSpec, Runtime, merge_settings
 from components.names import PROJECT
 from components.settings import NAMESPACE, SettingsError, Stage, parse_settings
 
 PREFIX = f"{NAMESPACE}:"
 # What says which model the base stack serves, and from where; never inherited.
-MODEL_KEYS = ("model", "artifact", "artifactDigest")
+MODEL_KEYS = ("model", "artifact", "artifactDigest", "runtime")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +48,12 @@ class ArtifactSetting:
     Args:
         location: a folder relative to the project, or an S3 URI.
         digest: SHA-256 of model.tar.gz in hexadecimal.
+        runtime: what answers for it in the container; it decides the image.
     """
 
     location: str
     digest: str
+    runtime: Runtime = Runtime.ONNX
 
 
 def stage_from(text: str) -> str:
@@ -105,6 +107,8 @@ def assemble(
         "artifact": artifact.location,
         "artifactDigest": artifact.digest,
     }
+    if artifact.runtime is not Runtime.ONNX:
+        own["runtime"] = artifact.runtime.value
     if not target.is_base:
         own["foundationStack"] = foundation_stack
     return others | {f"{PREFIX}{key}": value for key, value in sorted(own.items())}

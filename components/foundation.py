@@ -20,6 +20,7 @@ from components.settings import FoundationSettings
 FOUNDATION_TYPE = "greenlight:components:Foundation"
 
 BUILD_CONTEXT = "container"
+SKLEARN_REQUIREMENTS = "requirements-sklearn.lock"
 # Images of earlier swaps that a revert may still need.
 _KEPT_IMAGES = 30
 
@@ -29,6 +30,8 @@ class FoundationOutputs:
     """What a model needs of the Foundation, wherever it comes from.
 
     Args:
+        sklearn_image_uri: the image for models that scikit-learn itself answers; nothing where the
+            Foundation was not asked for one.
         kms_key_arn: the key that encrypts artifacts; nothing means AES256.
     """
 
@@ -36,16 +39,21 @@ class FoundationOutputs:
     bucket_arn: pulumi.Output[str]
     repository_url: pulumi.Output[str]
     image_uri: pulumi.Output[str]
+    sklearn_image_uri: pulumi.Output[str | None]
     role_arn: pulumi.Output[str]
     alert_topic_arn: pulumi.Output[str]
     kms_key_arn: pulumi.Output[str | None]
 
+
+# What a Foundation may lack; a base stack of an earlier release does not even export the second.
+_OPTIONAL = ("kms_key_arn", "sklearn_image_uri")
 
 _EXPORTS = {
     "bucket_name": "bucketName",
     "bucket_arn": "bucketArn",
     "repository_url": "repositoryUrl",
     "image_uri": "imageUri",
+    "sklearn_image_uri": "sklearnImageUri",
     "role_arn": "roleArn",
     "alert_topic_arn": "alertTopicArn",
     "kms_key_arn": "kmsKeyArn",
@@ -65,15 +73,17 @@ def foundation_from_stack(base_stack: str, settings: FoundationSettings) -> Foun
     """
     reference = pulumi.StackReference(base_stack)
     values = {
-        name: reference.require_output(export)
+        name: reference.get_output(export)
+        if name in _OPTIONAL
+        else reference.require_output(export)
         for name, export in _EXPORTS.items()
-        if name != "kms_key_arn"
     }
     if settings.image_uri is not None:
-        values["image_uri"] = pulumi.Output.from_input(settings.image_uri)
+        given = pulumi.Output.from_input(settings.image_uri)
+        values |= {"image_uri": given, "sklearn_image_uri": given}
     if settings.role_arn is not None:
         values["role_arn"] = pulumi.Output.from_input(settings.role_arn)
-    return FoundationOutputs(**values, kms_key_arn=reference.get_output("kmsKeyArn"))
+    return FoundationOutputs(**values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +120,14 @@ class Foundation(pulumi.ComponentResource):
         key_arn = self._key_arn()
         bucket = self._bucket(key_arn)
         repository = self._repository()
+        image_uri, sklearn_image_uri = self._image_uris(repository)
         topic = aws.sns.Topic(self._child_name(names.ALERT_TOPIC), tags=args.tags, opts=self._child)
         self.outputs = FoundationOutputs(
             bucket_name=bucket.bucket,
             bucket_arn=bucket.arn,
             repository_url=repository.repository_url,
-            image_uri=self._image_uri(repository),
+            image_uri=image_uri,
+            sklearn_image_uri=sklearn_image_uri,
             role_arn=self._role_arn(bucket, repository, key_arn),
             alert_topic_arn=topic.arn,
             kms_key_arn=key_arn,
@@ -194,28 +206,53 @@ class Foundation(pulumi.ComponentResource):
         )
         return repository
 
-    def _image_uri(self, repository: aws.ecr.Repository) -> pulumi.Output[str]:
+    def _image_uris(
+        self, repository: aws.ecr.Repository
+    ) -> tuple[pulumi.Output[str], pulumi.Output[str | None]]:
         given = self._args.settings.image_uri
         if given is not None:
-            return pulumi.Output.from_input(given)
-        tag = context_digest(self._args.project_directory / BUILD_CONTEXT)[:TAG_LENGTH]
+            return pulumi.Output.from_input(given), pulumi.Output.from_input(given)
         token = aws.ecr.get_authorization_token_output(
             registry_id=repository.registry_id, opts=pulumi.InvokeOptions(parent=self)
         )
+        registry = docker.RegistryArgs(
+            server=repository.repository_url,
+            username=token.user_name,
+            password=pulumi.Output.secret(token.password),
+        )
+        tag = context_digest(self._args.project_directory / BUILD_CONTEXT)[:TAG_LENGTH]
+        image_uri = self._built(names.IMAGE, repository, registry, tag)
+        if not self._args.settings.sklearn_image:
+            return image_uri, pulumi.Output.from_input(None)
+        uri = self._built(
+            names.SKLEARN_IMAGE, repository, registry, f"{tag}-sklearn", SKLEARN_REQUIREMENTS
+        )
+        return image_uri, uri.apply(lambda uri: uri)
+
+    def _built(
+        self,
+        suffix: str,
+        repository: aws.ecr.Repository,
+        registry: docker.RegistryArgs,
+        tag: str,
+        requirements: str | None = None,
+    ) -> pulumi.Output[str]:
+        """An image of the build context, under a tag that tells its build arguments, too.
+
+        Args:
+            requirements: what the image holds, a lock of the context; left out, its own choice.
+        """
         image = docker.Image(
-            self._child_name(names.IMAGE),
+            self._child_name(suffix),
             image_name=pulumi.Output.concat(repository.repository_url, ":", tag),
             # Relative, so that the same source shows no change on another machine.
             build=docker.DockerBuildArgs(
                 context=BUILD_CONTEXT,
                 dockerfile=f"{BUILD_CONTEXT}/Dockerfile",
                 platform="linux/amd64",
+                args=None if requirements is None else {"REQUIREMENTS": requirements},
             ),
-            registry=docker.RegistryArgs(
-                server=repository.repository_url,
-                username=token.user_name,
-                password=pulumi.Output.secret(token.password),
-            ),
+            registry=registry,
             skip_push=False,
             build_on_preview=False,
             opts=self._child,

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from components import names
 from components.artifact import Artifact
 from components.foundation import FoundationOutputs
+from components.settings import ModelRuntime
 
 MODEL_PACKAGE_TYPE = "greenlight:components:ModelPackage"
 
@@ -21,6 +22,7 @@ class ModelPackageArgs:
         model: the model's name.
         artifact: the archive to serve.
         foundation: where it is stored, the image that serves it and the role it runs with.
+        runtime: what answers in the container, which decides the image.
         environment: environment variables of the container.
         tags: the tags of every resource.
     """
@@ -28,6 +30,7 @@ class ModelPackageArgs:
     model: str
     artifact: Artifact
     foundation: FoundationOutputs
+    runtime: ModelRuntime
     environment: Mapping[str, pulumi.Input[str]]
     tags: Mapping[str, str]
 
@@ -54,7 +57,7 @@ class ModelPackage(pulumi.ComponentResource):
             names.child_name(name, names.MODEL),
             execution_role_arn=args.foundation.role_arn,
             primary_container={
-                "image": args.foundation.image_uri,
+                "image": _image_uri(args),
                 "mode": "SingleModel",
                 "model_data_url": self.artifact_uri,
                 "environment": dict(args.environment),
@@ -80,3 +83,24 @@ class ModelPackage(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         return pulumi.Output.concat("s3://", stored.bucket, "/", stored.key)
+
+
+def _image_uri(args: ModelPackageArgs) -> pulumi.Output[str]:
+    if args.runtime is ModelRuntime.ONNX:
+        return args.foundation.image_uri
+    return args.foundation.sklearn_image_uri.apply(lambda uri: with_sklearn(uri, args.model))
+
+
+def with_sklearn(image_uri: str | None, model: str) -> str:
+    """The image for a model that scikit-learn itself answers.
+
+    Raises:
+        pulumi.RunError: the Foundation has none.
+    """
+    if image_uri is None:
+        raise pulumi.RunError(
+            f"model {model!r} runs on scikit-learn itself, and the Foundation of its base stack "
+            "has no image that holds it; set greenlight:sklearnImage to true in the base stack "
+            "and deploy that first, or give this stack an imageUri"
+        )
+    return image_uri

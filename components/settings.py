@@ -16,17 +16,9 @@ from components.capacity import (
     capacity_problems,
     smallest_fleet,
 )
+from components.deployment_reader import deployment_from
 from components.names import MAXIMUM_MODEL_NAME_LENGTH, MODEL_NAME_PATTERN, PROJECT
-from components.rollout import (
-    MAXIMUM_EXECUTION_TIMEOUT_SECONDS,
-    MAXIMUM_WAIT_SECONDS,
-    MINIMUM_EXECUTION_TIMEOUT_SECONDS,
-    CapacitySize,
-    CapacityUnit,
-    DeploymentSettings,
-    RolloutMode,
-    deployment_problems,
-)
+from components.rollout import DeploymentSettings, deployment_problems
 from components.setting_reader import SettingReader
 
 NAMESPACE = PROJECT
@@ -69,6 +61,16 @@ class SwapMode(StrEnum):
     PLAIN = "plain"
 
 
+class ModelRuntime(StrEnum):
+    """What answers in the container: ONNX Runtime (or the forest kernel), or scikit-learn itself.
+
+    The second needs an image that holds scikit-learn.
+    """
+
+    ONNX = "onnx"
+    SKLEARN = "sklearn"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RollbackAlarmSettings:
     """When SageMaker gives up on a green fleet.
@@ -92,13 +94,16 @@ class FoundationSettings:
         force_destroy: whether destroying the stack also deletes artifacts and images.
         customer_managed_key: whether artifacts are encrypted by a KMS key of ours instead of
             AES256.
-        image_uri: a server image made elsewhere; left out, the image is built from `container/`.
+        image_uri: a server image made elsewhere, for models of either runtime; left out, the image
+            is built from `container/`.
+        sklearn_image: whether a second image is built, with scikit-learn in it.
         role_arn: an execution role made elsewhere; left out, one is made with the least rights.
     """
 
     force_destroy: bool = False
     customer_managed_key: bool = False
     image_uri: str | None = None
+    sklearn_image: bool = False
     role_arn: str | None = None
 
 
@@ -117,6 +122,7 @@ class ModelSettings:
     deployment: DeploymentSettings
     rollback_alarms: RollbackAlarmSettings
     swap: SwapMode
+    runtime: ModelRuntime = ModelRuntime.ONNX
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +197,12 @@ def _settings_from(reader: SettingReader) -> Settings:
     model = _model_from(reader)
     if foundation_stack is not None and not reader.has("model"):
         reader.refuse("model", "is missing; a stack with a foundationStack holds exactly one model")
+    if model is not None and foundation_stack is None and not _has_image_for(model, foundation):
+        reader.refuse(
+            "runtime",
+            "is sklearn, and this stack's Foundation has no image with scikit-learn; set "
+            f"{NAMESPACE}:sklearnImage to true, or give an imageUri that has it",
+        )
     tags = _tags_from(reader)
     reader.refuse_unknown()
     return Settings(
@@ -202,11 +214,20 @@ def _settings_from(reader: SettingReader) -> Settings:
     )
 
 
+def _has_image_for(model: ModelSettings, foundation: FoundationSettings) -> bool:
+    return (
+        model.runtime is ModelRuntime.ONNX
+        or foundation.sklearn_image
+        or foundation.image_uri is not None
+    )
+
+
 def _foundation_from(reader: SettingReader) -> FoundationSettings:
     return FoundationSettings(
         force_destroy=reader.boolean("forceDestroy", default=False),
         customer_managed_key=reader.boolean("customerManagedKey", default=False),
         image_uri=reader.text("imageUri"),
+        sklearn_image=reader.boolean("sklearnImage", default=False),
         role_arn=reader.text(
             "roleArn",
             pattern=_ROLE_ARN_PATTERN,
@@ -241,6 +262,7 @@ def _model_from(reader: SettingReader) -> ModelSettings | None:
         pattern=_VARIANT_NAME_PATTERN,
         meaning="letters, digits and dashes, at most 63 characters",
     )
+    runtime = reader.choice("runtime", ModelRuntime, default=ModelRuntime.ONNX)
     environment = reader.texts_by_name("environment")
     if len(environment) > _MAXIMUM_ENVIRONMENT_ENTRIES:
         reader.refuse(
@@ -248,7 +270,7 @@ def _model_from(reader: SettingReader) -> ModelSettings | None:
             f"has {len(environment)} entries; SageMaker takes {_MAXIMUM_ENVIRONMENT_ENTRIES}",
         )
     scaling = _scaling_from(reader)
-    deployment = _deployment_from(reader.section("deployment"))
+    deployment = deployment_from(reader.section("deployment"))
     swap = reader.choice("swap", SwapMode, default=SwapMode.MANAGED)
     alarms = _rollback_alarms_from(reader.section("rollbackAlarms"))
     if name is None:
@@ -273,6 +295,7 @@ def _model_from(reader: SettingReader) -> ModelSettings | None:
         deployment=deployment,
         rollback_alarms=alarms,
         swap=swap,
+        runtime=runtime,
     )
 
 
@@ -316,43 +339,6 @@ def _scaling_from(reader: SettingReader) -> ScalingSettings | None:
         scale_in_cooldown_seconds=300 if scale_in is None else scale_in,
         scale_out_cooldown_seconds=60 if scale_out is None else scale_out,
     )
-
-
-def _deployment_from(reader: SettingReader | None) -> DeploymentSettings:
-    if reader is None:
-        return DeploymentSettings()
-    bake = reader.integer("bakeSeconds", minimum=0, maximum=MAXIMUM_WAIT_SECONDS, unit="of seconds")
-    termination_wait = reader.integer(
-        "terminationWaitSeconds", minimum=0, maximum=MAXIMUM_WAIT_SECONDS, unit="of seconds"
-    )
-    deployment = DeploymentSettings(
-        mode=reader.choice("mode", RolloutMode, default=RolloutMode.ALL_AT_ONCE),
-        canary_size=_capacity_size_from(reader.section("canarySize")),
-        linear_step_size=_capacity_size_from(reader.section("linearStepSize")),
-        maximum_batch_size=_capacity_size_from(reader.section("maximumBatchSize")),
-        bake_seconds=0 if bake is None else bake,
-        termination_wait_seconds=0 if termination_wait is None else termination_wait,
-        maximum_execution_timeout_seconds=reader.integer(
-            "maximumExecutionTimeoutSeconds",
-            minimum=MINIMUM_EXECUTION_TIMEOUT_SECONDS,
-            maximum=MAXIMUM_EXECUTION_TIMEOUT_SECONDS,
-            unit="of seconds",
-        ),
-    )
-    reader.refuse_unknown()
-    return deployment
-
-
-def _capacity_size_from(reader: SettingReader | None) -> CapacitySize | None:
-    if reader is None:
-        return None
-    unit = reader.choice("type", CapacityUnit, default=CapacityUnit.INSTANCE_COUNT)
-    value = reader.integer("value", minimum=1)
-    for key in ("type", "value"):
-        if not reader.has(key):
-            reader.refuse(key, "is missing; a size is {type: INSTANCE_COUNT, value: 1}")
-    reader.refuse_unknown()
-    return CapacitySize(unit=unit, value=1 if value is None else value)
 
 
 def _rollback_alarms_from(reader: SettingReader | None) -> RollbackAlarmSettings:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from automation.driver import ROOT
 from automation.errors import SettingsProblemError
-from automation.spec import ModelSpec, load_spec
+from automation.spec import ModelSpec, Runtime, load_spec
 from automation.stack_settings import (
     ArtifactSetting,
     StackTarget,
@@ -71,6 +72,32 @@ def test_a_per_model_stack_shares_the_foundation_and_inherits_no_model() -> None
         "greenlight:stage": "dev",
         "greenlight:tags": {"CostCenter": "ml", "Team": "wine"},
     }
+
+
+def test_the_runtime_of_an_artifact_is_set_where_it_is_not_the_usual_one() -> None:
+    target = target_for("wine", "dev", BASE)
+    artifact = replace(ARTIFACT, runtime=Runtime.SKLEARN)
+
+    config = assemble(
+        target,
+        BASE | {"greenlight:runtime": "onnx"},
+        a_spec(instanceType="ml.m5.large"),
+        artifact,
+        foundation_stack="organization/greenlight/dev",
+    )
+
+    assert config["greenlight:runtime"] == "sklearn"
+    check(config, target)
+
+
+def test_the_base_stacks_runtime_is_not_inherited() -> None:
+    base = BASE | {"greenlight:runtime": "sklearn", "greenlight:sklearnImage": True}
+
+    config = assemble(
+        target_for("wine", "dev", BASE), base, a_spec(), ARTIFACT, foundation_stack="o/g/dev"
+    )
+
+    assert "greenlight:runtime" not in config
 
 
 def test_the_base_stack_makes_its_own_foundation() -> None:

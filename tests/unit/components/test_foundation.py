@@ -153,6 +153,27 @@ def test_image_is_built_from_the_container_folder_and_tagged_by_its_content(
     assert first["registry"]["value"]["username"] == "AWS"
 
 
+def test_a_second_image_holds_scikit_learn_where_it_is_asked_for(project: Path) -> None:
+    recording = a_foundation(project, sklearn_image=True)
+
+    plain, sklearn = (image.inputs for image in recording.all("docker:index/image:Image"))
+    assert [image.name for image in recording.all("docker:index/image:Image")] == [
+        "greenlight-dev-server-image",
+        "greenlight-dev-server-sklearn-image",
+    ]
+    assert sklearn["build"] == plain["build"] | {
+        "args": {"REQUIREMENTS": "requirements-sklearn.lock"}
+    }
+    # Tags are immutable: one that did not tell the arguments would be taken by the other image.
+    assert sklearn["imageName"] == f"{plain['imageName']}-sklearn"
+    assert recording.exports["imageUri"] == plain["imageName"]
+    assert recording.exports["sklearnImageUri"] == sklearn["imageName"]
+
+
+def test_without_being_asked_there_is_no_image_with_scikit_learn(project: Path) -> None:
+    assert a_foundation(project).exports["sklearnImageUri"] is None
+
+
 def test_given_image_and_role_are_not_made(project: Path) -> None:
     role = "arn:aws:iam::123456789012:role/serving"
 
@@ -161,6 +182,7 @@ def test_given_image_and_role_are_not_made(project: Path) -> None:
     assert recording.all("docker:index/image:Image") == []
     assert recording.all("aws:iam/role:Role") == []
     assert recording.exports["imageUri"] == "registry/server:1"
+    assert recording.exports["sklearnImageUri"] == "registry/server:1"
     assert recording.exports["roleArn"] == role
 
 
@@ -202,7 +224,22 @@ def test_per_model_stack_may_have_an_image_and_a_role_of_its_own(project: Path) 
     )
 
     assert recording.exports["imageUri"] == "registry/server:2"
+    assert recording.exports["sklearnImageUri"] == "registry/server:2"
     assert recording.exports["roleArn"] == "arn:aws:iam::1:role/x"
+
+
+def test_base_stack_of_an_earlier_release_has_no_image_with_scikit_learn(project: Path) -> None:
+    exported = dict(a_foundation(project).exports)
+    del exported["sklearnImageUri"]
+
+    recording = record(
+        lambda: foundation_exports(
+            foundation_from_stack("organization/greenlight/dev", FoundationSettings())
+        ),
+        stack_outputs=exported,
+    )
+
+    assert recording.exports["sklearnImageUri"] is None
 
 
 def test_registry_keeps_images_for_reverts() -> None:

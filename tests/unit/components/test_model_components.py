@@ -14,8 +14,8 @@ from components.endpoint_autoscaling import EndpointAutoscaling, EndpointAutosca
 from components.endpoint_monitoring import EndpointMonitoring, EndpointMonitoringArgs
 from components.foundation import FoundationOutputs
 from components.inference_endpoint import InferenceEndpoint, InferenceEndpointArgs
-from components.model_package import ModelPackage, ModelPackageArgs
-from components.settings import ModelSettings, parse_settings
+from components.model_package import ModelPackage, ModelPackageArgs, with_sklearn
+from components.settings import ModelRuntime, ModelSettings, parse_settings
 from tests.support.pulumi_mocks import Recording, record
 
 DIGEST = "ab" * 32
@@ -45,7 +45,7 @@ def a_model(**changes: Any) -> ModelSettings:
     return settings
 
 
-def a_foundation() -> FoundationOutputs:
+def a_foundation(sklearn_image_uri: str | None = None) -> FoundationOutputs:
     def known(value: str | None) -> Any:
         return pulumi.Output.from_input(value)
 
@@ -54,20 +54,24 @@ def a_foundation() -> FoundationOutputs:
         bucket_arn=known("arn:aws:s3:::artifacts"),
         repository_url=known("registry/server"),
         image_uri=known("registry/server:1"),
+        sklearn_image_uri=known(sklearn_image_uri),
         role_arn=known("arn:aws:iam::123456789012:role/serving"),
         alert_topic_arn=known("arn:aws:sns:eu-west-1:123456789012:alerts"),
         kms_key_arn=known(None),
     )
 
 
-def packaged(artifact: Artifact) -> Recording:
+def packaged(
+    artifact: Artifact, runtime: ModelRuntime = ModelRuntime.ONNX, image: str | None = None
+) -> Recording:
     def program() -> Any:
         package = ModelPackage(
             "wine-dev",
             ModelPackageArgs(
                 model="wine",
                 artifact=artifact,
-                foundation=a_foundation(),
+                foundation=a_foundation(image),
+                runtime=runtime,
                 environment={"LOG_LEVEL": "info"},
                 tags=TAGS,
             ),
@@ -115,6 +119,28 @@ def test_artifact_in_s3_is_served_from_where_it_is() -> None:
     assert recording.all("aws:s3/bucketObjectv2:BucketObjectv2") == []
     container = recording.only("aws:sagemaker/model:Model").inputs["primaryContainer"]
     assert container["modelDataUrl"] == "s3://other/model.tar.gz"
+
+
+IN_S3 = Artifact(path=None, uri="s3://other/model.tar.gz", digest=None)
+
+
+def test_a_model_of_scikit_learn_is_served_by_the_image_that_holds_it() -> None:
+    recording = packaged(IN_S3, ModelRuntime.SKLEARN, "registry/server:1-sklearn")
+
+    container = recording.only("aws:sagemaker/model:Model").inputs["primaryContainer"]
+    assert container["image"] == "registry/server:1-sklearn"
+
+
+def test_a_model_of_onnx_stays_with_its_image_where_there_are_two() -> None:
+    recording = packaged(IN_S3, ModelRuntime.ONNX, "registry/server:1-sklearn")
+
+    container = recording.only("aws:sagemaker/model:Model").inputs["primaryContainer"]
+    assert container["image"] == "registry/server:1"
+
+
+def test_a_foundation_without_an_image_for_scikit_learn_is_named() -> None:
+    with pytest.raises(pulumi.RunError, match=r"'wine' runs on .* set greenlight:sklearnImage to"):
+        with_sklearn(None, "wine")
 
 
 def served(settings: ModelSettings) -> Recording:

@@ -29,6 +29,7 @@ EXPORTS_OF_A_FOUNDATION = {
     "bucketArn",
     "repositoryUrl",
     "imageUri",
+    "sklearnImageUri",
     "roleArn",
     "alertTopicArn",
     "kmsKeyArn",

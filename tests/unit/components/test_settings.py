@@ -12,6 +12,7 @@ from components.capacity import ScalingSettings
 from components.rollout import CapacitySize, CapacityUnit, DeploymentSettings, RolloutMode
 from components.settings import (
     FoundationSettings,
+    ModelRuntime,
     RollbackAlarmSettings,
     SettingsError,
     Stage,
@@ -79,6 +80,7 @@ def test_settings_left_out_have_the_documented_values() -> None:
         enabled=True, maximum_5xx_errors=0, maximum_model_latency_ms=1000
     )
     assert model.swap is SwapMode.MANAGED
+    assert model.runtime is ModelRuntime.ONNX
 
 
 def all_values() -> dict[str, object]:
@@ -111,6 +113,8 @@ def all_values() -> dict[str, object]:
             "maximumModelLatencyMs": 250,
         },
         "swap": "plain",
+        "runtime": "sklearn",
+        "sklearnImage": True,
         "imageUri": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/server:1",
         "roleArn": "arn:aws:iam::123456789012:role/serving",
         "forceDestroy": True,
@@ -134,6 +138,7 @@ def test_every_setting_arrives() -> None:
         force_destroy=True,
         customer_managed_key=True,
         image_uri="123456789012.dkr.ecr.eu-west-1.amazonaws.com/server:1",
+        sklearn_image=True,
         role_arn="arn:aws:iam::123456789012:role/serving",
     )
     assert model.artifact_digest == DIGEST
@@ -156,6 +161,7 @@ def test_every_setting_arrives() -> None:
         enabled=False, maximum_5xx_errors=3, maximum_model_latency_ms=250
     )
     assert model.swap is SwapMode.PLAIN
+    assert model.runtime is ModelRuntime.SKLEARN
 
 
 def test_text_from_pulumi_and_values_from_yaml_mean_the_same() -> None:
@@ -178,6 +184,30 @@ def test_base_stacks_hold_settings_that_can_be_deployed(stage: str) -> None:
     assert settings.model is not None
     assert settings.model.name == "iris"
     assert config["aws:region"] == "eu-west-1"
+
+
+def test_a_model_of_scikit_learn_needs_an_image_that_holds_it() -> None:
+    problem = only_problem_of(some_values(runtime="sklearn"))
+
+    assert problem == (
+        "greenlight:runtime is sklearn, and this stack's Foundation has no image with "
+        "scikit-learn; set greenlight:sklearnImage to true, or give an imageUri that has it"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sklearnImage": True},
+        {"imageUri": "registry/server:1"},
+        {"foundationStack": "organization/greenlight/dev"},
+    ],
+)
+def test_an_image_for_scikit_learn_may_come_from_three_places(changes: dict[str, object]) -> None:
+    model = parse_settings(some_values(runtime="sklearn", **changes)).model
+
+    assert model is not None
+    assert model.runtime is ModelRuntime.SKLEARN
 
 
 def test_every_key_of_a_full_stack_is_a_known_one() -> None:
