@@ -35,11 +35,11 @@ def job(iris: FittedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield started
 
 
-def test_an_endpoints_server_tells_a_job_its_limit_and_strategy(
+def test_a_job_is_told_as_many_requests_as_there_are_workers(
     iris: FittedModel, tmp_path: Path
 ) -> None:
     with started_server(
-        iris.directory, tmp_path / "server.log", SAGEMAKER_MODEL_SERVER_WORKERS="1"
+        iris.directory, tmp_path / "server.log", SAGEMAKER_MODEL_SERVER_WORKERS="2"
     ) as server:
         server.wait_until_pinged()
         told = server.get("/execution-parameters")
@@ -47,7 +47,7 @@ def test_an_endpoints_server_tells_a_job_its_limit_and_strategy(
 
     assert (told.status_code, told.headers["content-type"]) == (200, "application/json")
     assert told.json() == {
-        "MaxConcurrentTransforms": 1,
+        "MaxConcurrentTransforms": 2,
         "BatchStrategy": "MULTI_RECORD",
         "MaxPayloadInMB": 6,
     }
