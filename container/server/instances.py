@@ -32,13 +32,20 @@ NOUNS = {
 
 
 def request_from_instances(
-    instances: Any, *, form: Form, field: str, schema: Schema, explain: bool = False
+    instances: Any,
+    *,
+    form: Form,
+    field: str,
+    schema: Schema,
+    explain: bool = False,
+    text: bytes | None = None,
 ) -> Request:
     """Turn decoded rows into a request.
 
     Args:
         instances: whatever the body held where rows are expected
         field: the body's own word for it, used in messages
+        text: the same as JSON, if they are rows of numbers and it is at hand
 
     Raises:
         InvalidInstanceError: names the instance and feature, what was given and what is allowed
@@ -46,7 +53,9 @@ def request_from_instances(
     if schema.pack_rows is not None:
         packed = schema.pack_rows(instances, len(schema.rules))
         if packed and len(instances) <= schema.max_rows:
-            return Request(form, instances, schema, explain=explain, is_plain=True, packed=packed)
+            return Request(
+                form, instances, schema, explain=explain, is_plain=True, packed=packed, text=text
+            )
     elif schema.plain_type is not None and is_plainly_valid(
         instances, len(schema.rules), schema.max_rows
     ):
@@ -54,7 +63,9 @@ def request_from_instances(
             matrix = np.array(instances, dtype=schema.plain_type)
         if np.isfinite(matrix).all():
             inputs = {schema.manifest.inputs[0].name: matrix}
-            return Request(form, instances, schema, explain=explain, is_plain=True, inputs=inputs)
+            return Request(
+                form, instances, schema, explain=explain, is_plain=True, inputs=inputs, text=text
+            )
     rows = check_instances(instances, field=field, schema=schema)
     return Request(form, rows, schema, explain=explain)
 

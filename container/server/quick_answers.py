@@ -36,19 +36,28 @@ class Heads(dict[Key, bytes]):
 
     def __init__(self, classes: Sequence[str]) -> None:
         super().__init__()
-        self._classes = classes
+        self._count = len(classes)
         self._bytes = 0
+        self._alone = [
+            _written(classification(classes, index, None))[:-1] for index in range(len(classes))
+        ]
+        numbers = b",".join(b"%b:%%b" % name for name in _names(classes))
+        self._templates = [
+            alone.replace(b"%", b"%%") + b',"confidence":%b,"probabilities":{' + numbers + b"}"
+            for alone in self._alone
+        ]
 
     def __missing__(self, key: Key) -> bytes:
-        if isinstance(key, bytes):
-            raw, probabilities = key, np.frombuffer(key)
-            answer = classification(self._classes, int(probabilities.argmax()), probabilities)
+        index, raw = (None, key) if isinstance(key, bytes) else key
+        type_ = np.float32 if len(raw) == 4 * self._count else np.float64
+        probabilities = np.frombuffer(raw, type_)
+        if index is None:
+            index = int(probabilities.argmax())
+        if raw:
+            numbers = _written(probabilities)[1:-1].split(b",")
+            head = self._templates[index] % (numbers[index], *numbers) + ECHO
         else:
-            index, raw = key
-            single = len(raw) == 4 * len(self._classes)
-            given = np.frombuffer(raw, dtype=np.float32 if single else np.float64)
-            answer = classification(self._classes, index, given if raw else None)
-        head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)[:-1] + ECHO
+            head = self._alone[index] + ECHO
         # Forgetting all at once keeps the common case free of bookkeeping.
         if self._bytes > LARGEST_MEMO_BYTES:
             self.clear()
@@ -70,7 +79,7 @@ class QuickAnswers:
         self._width = len(manifest.features)
         self._class_count = len(manifest.classes)
         self._heads = Heads(manifest.classes)
-        names = [orjson.dumps(name).replace(b"%", b"%%") for name in manifest.feature_names]
+        names = _names(manifest.feature_names)
         self._template = b"%b" + b",".join(b"%b:%%b" % name for name in names) + b"}}"
         self._whole = b'{"predictions":[' + self._template + b"]}"
 
@@ -128,6 +137,15 @@ class QuickAnswers:
             cells[column + 1 :: width] = numbers[column :: self._width]
         template = (self._template + separator) * (count - 1) + self._template
         return template % tuple(cells)
+
+
+def _names(names: Sequence[str]) -> list[bytes]:
+    """Write names as JSON, to be put into a template."""
+    return [orjson.dumps(name).replace(b"%", b"%%") for name in names]
+
+
+def _written(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _values(labels: Sequence[float]) -> list[bytes]:

@@ -19,8 +19,10 @@ from ..instances import names_in_words, request_from_instances, wrong_length
 from ..manifest import FeatureType, Task
 from ..model import Prediction
 from ..request import Form, Request
+from .json_text import read_integer, read_plain_rows
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+WHOLE_NUMBER = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 NOT_FINITE = re.compile(r"\s*[+-]?(nan|inf|infinity)\s*", re.ASCII | re.IGNORECASE)
 BOOLEANS = {"true": True, "false": False}
 PLAIN_BYTES = b"0123456789+-.eE, \t\r\n"
@@ -40,10 +42,12 @@ def decode_csv(body: bytes, schema: Schema, *, has_header: bool | None) -> Reque
         MalformedBodyError: not UTF-8, not CSV, or a header that is not that of the features
         InvalidInstanceError: as `request_from_instances`
     """
-    rows = _plain_rows(body, schema, has_header)
+    text = _plain_text(body, schema, has_header)
+    rows = None if text is None else read_plain_rows(text)
     if rows is None:
+        text = None
         rows = _checked_rows(body, schema, has_header)
-    return request_from_instances(rows, form=Form.INSTANCES, field=FIELD, schema=schema)
+    return request_from_instances(rows, form=Form.INSTANCES, field=FIELD, schema=schema, text=text)
 
 
 def encode_csv(
@@ -89,23 +93,18 @@ def _texts(numbers: Any) -> list[bytes]:
     return text[2:-2].split(b"],[")
 
 
-def _plain_rows(body: bytes, schema: Schema, has_header: bool | None) -> list[list[float]] | None:
-    """Read what nearly every body is, lines of plain numbers; None where this is not one."""
+def _plain_text(body: bytes, schema: Schema, has_header: bool | None) -> bytes | None:
+    """Make JSON of what nearly every body is, lines of plain numbers; None where it is not that."""
     if has_header or schema.plain_type is None or body.translate(None, PLAIN_BYTES):
         return None
     # Where features are called 0, 1, 2, ... a line of numbers may be a header.
     if has_header is None and not schema.feature_names[0].encode().translate(None, PLAIN_BYTES):
         return None
-    lines = body.rstrip(b"\r\n").decode("ascii").splitlines()
-    if len(lines) > schema.max_rows:
+    text = body.rstrip(b"\r\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines = text.count(b"\n") + 1
+    if lines > schema.max_rows or text.count(b",") != lines * (len(schema.rules) - 1):
         return None
-    commas = len(schema.rules) - 1
-    if any(line.count(",") != commas for line in lines):
-        return None
-    try:
-        return [list(map(float, line.split(","))) for line in lines]
-    except ValueError:
-        return None
+    return b"[[%b]]" % text.replace(b"\n", b"],[")
 
 
 def _checked_rows(body: bytes, schema: Schema, has_header: bool | None) -> list[list[Any]]:
@@ -158,7 +157,9 @@ def _value(rule: FeatureRule, cell: str) -> Any:
         return cell
     if rule.type is FeatureType.BOOLEAN:
         return BOOLEANS.get(cell.strip().lower(), cell)
-    # float() alone also takes "1_000" and digits of other scripts, which CSV writers never mean.
+    # Python alone also takes "1_000" and digits of other scripts, which CSV writers never mean.
+    if WHOLE_NUMBER.fullmatch(cell):
+        return read_integer(cell.strip())
     return float(cell) if NUMBER.fullmatch(cell) or NOT_FINITE.fullmatch(cell) else cell
 
 

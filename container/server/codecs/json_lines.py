@@ -14,9 +14,10 @@ from ..features import Schema
 from ..instances import kind, request_from_instances
 from ..model import Prediction
 from ..request import Form, Request
-from .json_text import json_body, read_json
+from .json_text import json_body, read_json, read_plain_rows
 
 BLANKS = b" \t\r"
+PLAIN_BYTES = b"0123456789+-.eE, \t\r\n[]"
 
 
 def decode_json_lines(body: bytes, schema: Schema) -> Request:
@@ -35,6 +36,31 @@ def decode_json_lines(body: bytes, schema: Schema) -> Request:
         )
     if not text:
         raise MalformedBodyError("the body has no lines; send a row such as [5.1, 3.5] on each")
+    plain = _plain_text(text, count, schema)
+    rows = None if plain is None else read_plain_rows(plain)
+    form = Form.INSTANCES
+    if rows is None:
+        plain = None
+        form, rows = _checked_rows(text, schema)
+    return request_from_instances(rows, form=form, field="the body", schema=schema, text=plain)
+
+
+def _plain_text(text: bytes, count: int, schema: Schema) -> bytes | None:
+    """Make one list of what most bodies are, lists of numbers; None where it is not that.
+
+    Args:
+        count: of the lines
+    """
+    if schema.plain_type is None or text.translate(None, PLAIN_BYTES):
+        return None
+    lines = text.replace(b"\r\n", b"\n")
+    # As many brackets as lines, and one at both sides of each line's end: each line is one list.
+    if lines[:1] != b"[" or lines.count(b"[") != count or lines.count(b"]\n[") != count - 1:
+        return None
+    return b"[%b]" % lines.replace(b"\n", b",")
+
+
+def _checked_rows(text: bytes, schema: Schema) -> tuple[Form, list[Any]]:
     rows = []
     first: Form | None = None
     for index, line in enumerate(text.split(b"\n")):
@@ -50,9 +76,7 @@ def decode_json_lines(body: bytes, schema: Schema) -> Request:
                 f"{first.value!r}; send all lines in one form",
             )
         rows.append(row)
-    return request_from_instances(
-        rows, form=first or Form.INSTANCES, field="the body", schema=schema
-    )
+    return first or Form.INSTANCES, rows
 
 
 def encode_json_lines(

@@ -35,6 +35,15 @@ def read_json(text: bytes, what: str = "the body") -> Any:
     return document if has_no_hidden_key(document, text) else read_json_strictly(text, what)
 
 
+def read_plain_rows(text: bytes) -> list[list[float]] | None:
+    """Read JSON that a decoder made of numbers alone; None where it has other words for one."""
+    try:
+        rows: list[list[float]] = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return rows
+
+
 def has_no_hidden_key(document: Any, text: bytes) -> bool:
     """Tell whether orjson certainly dropped no key; a colon within a string leaves it uncertain."""
     colons = text.count(b":")
@@ -57,7 +66,9 @@ def read_json_strictly(text: bytes, what: str = "the body") -> Any:
         MalformedBodyError: as `read_json`
     """
     try:
-        return json.loads(text.decode("utf-8"), object_pairs_hook=_unique_keys, parse_int=_integer)
+        return json.loads(
+            text.decode("utf-8"), object_pairs_hook=_unique_keys, parse_int=read_integer
+        )
     except _DuplicateKeyError as error:
         raise MalformedBodyError(
             f"{what} has the key {shown(error.args[0])} twice; give it once"
@@ -97,7 +108,8 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return document
 
 
-def _integer(text: str) -> int | float:
+def read_integer(text: str) -> int | float:
+    """Read a whole number; as a float where it could not be written back."""
     if len(text) > LONGEST_INTEGER:
         return float(text)
     value = int(text)
