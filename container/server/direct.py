@@ -139,6 +139,7 @@ class Direct:
         self._answer = answer
         self._limit = settings.max_body_bytes
         self._timeout_ns = settings.body_timeout_seconds * 1_000_000_000
+        self.arrival_ns = ARRIVAL_NS
         self._loop: asyncio.AbstractEventLoop | None = None
         # Calls whose body is not there yet, oldest first; who takes one out answers it.
         self._waiting: dict[Arrival, Any] = {}
@@ -219,7 +220,7 @@ class Direct:
     def _are_others_coming(self) -> bool:
         """Tell whether a body must be about to arrive; nobody waits for a client that is slow."""
         newest = next(reversed(self._waiting), None)
-        return newest is not None and perf_counter_ns() - newest.started_ns < ARRIVAL_NS
+        return newest is not None and perf_counter_ns() - newest.started_ns < self.arrival_ns
 
     def _await_others(self) -> None:
         """Have what is gathered answered soon, should the body that is awaited not come."""

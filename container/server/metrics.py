@@ -30,6 +30,7 @@ FIRST_SUM = FIRST_BATCH + BATCH_BUCKET_COUNT
 INVOCATIONS, PING, OTHER = "invocations", "ping", "other"
 ROUTES = (INVOCATIONS, PING, OTHER)
 OK = "ok"
+INTERNAL_ERROR = "internal_error"
 CELL_BYTES = 8
 THREADS = 2
 """Slots of a worker: its event loop's, and that of granian's thread."""
@@ -74,9 +75,11 @@ class Counters:
         values[ROWS] = cells[ROWS] = values[ROWS] + rows
 
     def ended(self, outcome: Outcome, elapsed_ns: int) -> None:
-        """Count any other request by how it ended."""
+        """Count any other request by how it ended; an end nobody foresaw is an internal error."""
         bucket = BUCKET_BY_BIT_LENGTH[elapsed_ns.bit_length()]
-        self._add(self._positions[outcome] + bucket, 1)
+        unforeseen = Outcome(route=outcome.route, status=500, code=INTERNAL_ERROR)
+        place = self._positions.get(outcome, self._positions[unforeseen])
+        self._add(place + bucket, 1)
         self._add(FIRST_SUM + ROUTES.index(outcome.route), elapsed_ns)
 
     def ran_batch(self, requests: int) -> None:
@@ -99,7 +102,7 @@ class Metrics:
 
     def __init__(self, codes: Sequence[tuple[int, str]], *, workers: int) -> None:
         self.workers = workers
-        ends = [(200, OK), *codes]
+        ends = dict.fromkeys([(200, OK), (500, INTERNAL_ERROR), *codes])
         outcomes = [
             Outcome(route=route, status=status, code=code)
             for route in ROUTES

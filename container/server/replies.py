@@ -96,12 +96,13 @@ class Replies:
             headers.extend(answer.headers)
         if call.attributes is not None:
             headers.extend(_attributes(call.attributes, headers))
-        call.exchange.response_bytes(200, headers, answer.body)
+        # Counted first: whoever has an answer finds it counted.
         elapsed_ns = perf_counter_ns() - call.started_ns
         if call.path == "/invocations" or is_of_one_of_many(call.path):
             self.counters.answered(elapsed_ns, answer.rows)
         else:
             self._count(call, 200, OK)
+        call.exchange.response_bytes(200, headers, answer.body)
         if self._logs_answers:
             log(
                 logging.DEBUG,
@@ -120,13 +121,13 @@ class Replies:
             self.answer(call, Answer(JSON, body, (), rows))
             return
         headers = [JSON_HEADER, ("x-request-id", call.request_id)]
-        call.exchange.response_bytes(200, headers, body)
         self.counters.answered(perf_counter_ns() - call.started_ns, rows)
+        call.exchange.response_bytes(200, headers, body)
 
     def answer_empty(self, call: Call) -> None:
         """Answer a 200 without a body."""
-        call.exchange.response_empty(200, [("x-request-id", call.request_id)])
         self._count(call, 200, OK)
+        call.exchange.response_empty(200, [("x-request-id", call.request_id)])
 
     def refuse(self, call: Call, error: Exception) -> None:
         """Answer with an error; one that is not ours is a 500 with its traceback in the log."""
@@ -155,8 +156,8 @@ class Replies:
         if call.attributes is not None:
             headers.extend(_attributes(call.attributes, headers))
         document = error_document(error, message=message, request_id=call.request_id)
-        call.exchange.response_bytes(status, headers, json_body(document))
         self._count(call, status, error.code)
+        call.exchange.response_bytes(status, headers, json_body(document))
 
     def _count(self, call: Call, status: int, code: str) -> None:
         route = ROUTES_BY_PATH.get(call.path)
