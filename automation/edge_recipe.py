@@ -26,6 +26,7 @@ DEFAULT_CONFIGURATION = {
     "bindAddress": "127.0.0.1",
     "workers": "1",
     "logLevel": "20",
+    "allowPickle": "false",
     "python": "python3",
     "pythonEnvironment": "",
     "pipOptions": "",
@@ -79,6 +80,7 @@ ENVIRONMENT = {
     "GREENLIGHT_BIND_ADDRESS": "{configuration:/bindAddress}",
     "SAGEMAKER_MODEL_SERVER_WORKERS": "{configuration:/workers}",
     "SAGEMAKER_CONTAINER_LOG_LEVEL": "{configuration:/logLevel}",
+    "GREENLIGHT_ALLOW_PICKLE": "{configuration:/allowPickle}",
     "GREENLIGHT_DRAIN_SECONDS": str(DRAIN_SECONDS),
     # Components may not write beside their artifacts.
     "PYTHONDONTWRITEBYTECODE": "1",
