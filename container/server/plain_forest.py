@@ -46,6 +46,7 @@ def plain_forest(
     if quick is None or pack_rows is None:
         return None
     width, start = len(schema.rules), len(PREFIX)
+    most_rows = min(max_rows, schema.max_rows)
     read = orjson.loads
     write_one, write_all = quick.written_of_one, quick.written_of_packed
 
@@ -66,7 +67,7 @@ def plain_forest(
         count = len(rows)
         if count == 1:
             return write_one(text[start:], predict_packed(packed)), 1
-        if count > max_rows:
+        if count > most_rows:
             return None
         written = write_all(text[start:], predict_packed(packed), b",")
         return b'{"predictions":[%b]}' % written, count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any, cast
 
@@ -133,3 +134,13 @@ def test_a_model_with_other_than_numbers_has_no_short_way() -> None:
     schema = schema_from_manifest(a_manifest(features, classes=["a", "b"]), 100)
 
     assert plain_forest(schema, lambda rows: np.zeros(1).tobytes(), MAX_ROWS) is None
+
+
+def test_more_rows_than_a_request_may_have_are_left_to_be_refused() -> None:
+    _, schema, forest = both_ways(RandomForestClassifier, 3)
+    short = plain_forest(replace(schema, max_rows=2), forest.predict, MAX_ROWS)
+    body = json.dumps({"instances": [[1, 2, 3, 4]] * 3}).encode()
+    assert short is not None
+
+    assert short(body) is None
+    assert short(json.dumps({"instances": [[1, 2, 3, 4]] * 2}).encode()) is not None
