@@ -109,22 +109,24 @@ def _kernel(writer: GraphWriter, rows: str, model: Any) -> str:
     """Write the kernel of each row with each support vector, (rows, vectors)."""
     vectors = model.support_vectors_
     dense = np.asarray(vectors.toarray() if hasattr(vectors, "toarray") else vectors)
-    product = writer.node("MatMul", [rows, writer.constant(dense.T.astype(np.float64))])
+    dense = dense.astype(np.float64)
+    gamma = float(model._gamma)
+    if model.kernel in ("poly", "sigmoid"):
+        # Gamma goes into the vectors: ONNX Runtime would fuse a factor behind a MatMul into an
+        # attribute of float32 (observed, 1.31).
+        product = writer.node("MatMul", [rows, writer.constant(gamma * dense.T)])
+        inner = writer.node("Add", [product, writer.constant(np.array(float(model.coef0)))])
+        if model.kernel == "sigmoid":
+            return writer.node("Tanh", [inner])
+        return writer.node("Pow", [inner, writer.constant(np.array(float(model.degree)))])
+    product = writer.node("MatMul", [rows, writer.constant(dense.T)])
     if model.kernel == "linear":
         return product
-    gamma = writer.constant(np.array(float(model._gamma)))
-    if model.kernel == "rbf":
-        axis = writer.constant(np.array([1]))
-        own = writer.node("ReduceSumSquare", [rows, axis], keepdims=1)
-        theirs = writer.constant((dense**2).sum(axis=1).reshape(1, -1))
-        twice = writer.node("Mul", [product, writer.constant(np.array(2.0))])
-        distance = writer.node("Sub", [writer.node("Add", [own, theirs]), twice])
-        return writer.node("Exp", [writer.node("Neg", [writer.node("Mul", [distance, gamma])])])
-    inner = writer.node("Mul", [product, gamma])
-    inner = writer.node("Add", [inner, writer.constant(np.array(float(model.coef0)))])
-    if model.kernel == "sigmoid":
-        return writer.node("Tanh", [inner])
-    return writer.node("Pow", [inner, writer.constant(np.array(float(model.degree)))])
+    own = writer.node("ReduceSumSquare", [rows, writer.constant(np.array([1]))], keepdims=1)
+    theirs = writer.constant((dense**2).sum(axis=1).reshape(1, -1))
+    twice = writer.node("Mul", [product, writer.constant(np.array(2.0))])
+    distance = writer.node("Sub", [writer.node("Add", [own, theirs]), twice])
+    return writer.node("Exp", [writer.node("Mul", [distance, writer.constant(np.array(-gamma))])])
 
 
 def _pair_weights(model: Any) -> npt.NDArray[np.float64]:
