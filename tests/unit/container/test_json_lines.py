@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.codecs.json_lines import decode_json_lines, encode_json_lines
 from server.errors import RequestError
 from server.explanation import Explanations
+from server.features import Schema
 from server.manifest import Output
 from server.model import Prediction
 from server.request import Form, Request
@@ -18,6 +22,11 @@ from tests.support.schemas import a_mixed_schema, a_schema
 PREDICTION = Prediction(
     labels=[1, 0], class_indexes=[1, 0], probabilities=np.array([[0.04, 0.96], [0.75, 0.25]])
 )
+
+LINES = [
+    *("[1, 2]", "[1,2],[3,4]", "[1, 2", "3]", "[1,2]\r", " [1,2]", "[[1,2]]", "[]", "", "1"),
+    *("[.5,1]", "[1e400,1]", "[-0,05]", "[1,2]]", "][1,2", "[18446744073709551616,1]"),
+]
 
 
 @pytest.mark.parametrize(
@@ -150,3 +159,18 @@ def test_explanations_stay_with_their_line(form: Form) -> None:
     document = json.loads(lines[1])
     told = document["explanations"][0] if form is Form.FEATURES else document["explanation"]
     assert told == {"base_value": 0.4, "shap_values": {"length": 0.0, "width": 0.25}}
+
+
+@given(lines=st.lists(st.sampled_from(LINES), max_size=4))
+def test_the_quick_reading_never_contradicts_the_exact_one(lines: list[str]) -> None:
+    body = "\n".join(lines).encode()
+    exact_schema = replace(a_schema(), plain_type=None, quick=None, pack_rows=None)
+
+    def read(schema: Schema) -> object:
+        try:
+            request = decode_json_lines(body, schema)
+        except RequestError as error:
+            return str(error)
+        return request.form, request.rows, request.inputs["X"].tolist()
+
+    assert read(a_schema()) == read(exact_schema)
