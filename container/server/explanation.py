@@ -1,7 +1,7 @@
 """SHAP values of a model of decision trees: how much each feature moved a row's answer.
 
 They are those of `shap.TreeExplainer` without background data. The compiled kernel gives them where
-the image has it; `FlatForest` gives the same ones by NumPy, a few hundred times slower. How they
+the image has it; `FlatForest` gives the same ones by NumPy, up to a thousand times slower. How they
 are computed is told in `kernel/src/shap.c`.
 """
 
