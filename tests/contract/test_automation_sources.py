@@ -27,7 +27,7 @@ from automation.errors import (
 from automation.model_data import ModelData, read_source
 from automation.packaging import Package, package, package_trained
 from automation.source import source_from_text
-from automation.spec import ModelSpec, Runtime
+from automation.spec import ModelSpec
 from tests.support.moto_cloud import CountingCloud, counting_cloud
 from tests.support.trained_models import a_trained_model
 
@@ -221,10 +221,11 @@ def test_the_pickle_of_a_training_job_has_to_be_allowed(client: Any, root: Path)
     ):
         packaged(root, "training-job:fraud-2")
 
-    kept = packaged(root, "training-job:fraud-2", allow_pickle=True, runtime=Runtime.SKLEARN)
+    kept = packaged(root, "training-job:fraud-2", allow_pickle=True)
+
     assert manifest_of(kept)["source"]["file"] == "model.joblib"
     # What is read by pickle need not be served by it.
-    assert manifest_of(kept)["sklearn"] == {"file": "model.skops", "input": "matrix"}
+    assert "model.joblib" not in manifest_of(kept)["files"]
 
 
 @pytest.mark.parametrize("status", ["InProgress", "Failed", "Stopped"])
