@@ -1,7 +1,7 @@
 """A look at some contestants in a minute: no result is written, no environment is made.
 
-Looks are taken while other things run, so the ratio that counts here is that of processor time, each
-at its least disturbed.
+Looks are taken while other things run, so the ratio that counts here is that of processor time,
+each at its least disturbed.
 """
 
 from __future__ import annotations

@@ -101,27 +101,26 @@ class Run:
     def _measure_peer(self, contestant: Contestant, model: str) -> None:
         self._tell(f"  {contestant.name}, {model}")
         with self._started(contestant, self._workloads[model, 1]) as running:
-            for cell in (cell for cell in CELLS if cell.model == model):
-                given = self._workloads[model, cell.rows]
+            for given in (self._workloads[model, rows] for rows in (1, 100)):
                 self._arena.checked(contestant, running, given)
-                self._measure(contestant, running, given, cell)
+                for cell in cells_of(given):
+                    self._measure(contestant, running, given, cell)
             self._weigh(contestant, running)
 
     def _measure_in_turns(self, given: Workload) -> None:
         """Measure ours and the floor while both are up: one that is not asked uses no processor."""
         sides = self._of("ours", "besides", "floor")
         self._tell(f"  {', '.join(side.name for side in sides)}, {given.name}")
-        cells = [c for c in CELLS if (c.model, c.rows) == (given.model.name, given.rows)]
         with contextlib.ExitStack() as stack:
-            running = {side: stack.enter_context(self._started(side, given)) for side in sides}
-            for side in sides:
-                self._arena.checked(side, running[side], given)
-            for cell in cells:
+            up = [(side, stack.enter_context(self._started(side, given))) for side in sides]
+            for side, running in up:
+                self._arena.checked(side, running, given)
+            for cell in cells_of(given):
                 for _ in range(TURNS):
-                    for side in sides:
-                        self._measure(side, running[side], given, cell)
-            for side in sides:
-                self._weigh(side, running[side])
+                    for side, running in up:
+                        self._measure(side, running, given, cell)
+            for side, running in up:
+                self._weigh(side, running)
 
     @contextlib.contextmanager
     def _started(self, contestant: Contestant, given: Workload) -> Iterator[Running]:
@@ -165,3 +164,8 @@ class Run:
             )
             for contestant in self._contestants
         ]
+
+
+def cells_of(given: Workload) -> list[Cell]:
+    """Return the cells of a workload."""
+    return [cell for cell in CELLS if (cell.model, cell.rows) == (given.model.name, given.rows)]
