@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ArtifactError
+from .errors import ArtifactError, InvalidInstanceError
 from .manifest import Manifest, Task
 from .model import Inputs, Prediction
 
@@ -170,6 +170,19 @@ def forest_rows(manifest: Manifest, inputs: Inputs) -> npt.NDArray[Any]:
 
 
 def packed_rows(matrix: npt.NDArray[Any]) -> bytes:
-    """Give rows of numbers as the kernel takes them; scikit-learn's trees round to float32 too."""
+    """Give rows of numbers as the kernel takes them; scikit-learn's trees round to float32 too.
+
+    Raises:
+        InvalidInstanceError: a number is too large for that, which scikit-learn refuses as well
+    """
     with np.errstate(over="ignore"):
-        return matrix.astype(np.float32, order="C", copy=False).tobytes()
+        packed = matrix.astype(np.float32, order="C", copy=False)
+    too_large = np.isinf(packed)
+    if too_large.any():
+        row, column = map(int, np.argwhere(too_large)[0])
+        raise InvalidInstanceError(
+            f"instance {row} has {float(matrix[row, column]):.6g} as its value {column} (counted "
+            f"from 0); this model's trees compare float32, at most ±{np.finfo(np.float32).max:.6g}",
+            instance=row,
+        )
+    return packed.tobytes()

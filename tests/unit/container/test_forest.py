@@ -14,7 +14,7 @@ from sklearn.ensemble import (
 )
 
 from automation.forest import forest_bytes
-from server.errors import ArtifactError
+from server.errors import ArtifactError, InvalidInstanceError
 from server.forest import compiled_forest, forest_runtime, labels_from_content
 from server.manifest import Feature, FeatureType, Manifest, ModelInput, TensorType
 from tests.support.forests import FittedForest, a_fitted_forest
@@ -107,6 +107,23 @@ def test_of_equally_probable_classes_the_first_is_answered() -> None:
     assert runtime is not None
 
     assert runtime.predict({"X": rows}).labels == [0] * 6 == estimator.predict(rows).tolist()
+
+
+def test_a_number_beyond_float32_is_refused_as_scikit_learn_does() -> None:
+    fitted = a_fitted_forest(RandomForestClassifier)
+    runtime = forest_runtime(its_manifest(fitted), fitted.content)
+    assert runtime is not None
+    rows = np.zeros((3, 4))
+    rows[2, 1] = -1e39
+
+    with pytest.raises(
+        InvalidInstanceError, match=r"instance 2 has -1e\+39 as its value 1"
+    ) as told:
+        runtime.predict({"X": rows})
+    with pytest.raises(ValueError, match="too large for dtype"):
+        fitted.estimator.predict(rows)
+
+    assert told.value.instance == 2
 
 
 def test_a_forest_that_only_explains_is_no_runtime() -> None:
