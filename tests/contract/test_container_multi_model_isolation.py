@@ -13,10 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import psutil
+import pytest
 import requests
 
 from server.multi_model_trial import trial_bytes
 from tests.support.cloud import wait_for
+from tests.support.container_process import ServerProcess
 from tests.support.many_models import Platform, a_process, code_of
 from tests.support.onnx_models import an_iris_classifier
 from tests.support.sklearn_models import a_neighbors_classifier, list_files
@@ -78,6 +81,37 @@ def test_told_to_make_room_the_server_unloads_what_was_used_longest_ago(
         assert [line["model"] for line in platform.server.log_lines("model_unloaded")] == ["b"]
 
 
+def test_what_models_take_is_what_was_measured_and_comes_back_when_they_go(
+    tmp_path: Path,
+) -> None:
+    an_iris_classifier(tmp_path / "forest", trees=300)
+    names = [f"copy-{number}" for number in range(12)]
+    with a_process(tmp_path, tmp_path) as platform:
+        # The libraries come with the first model and stay.
+        platform.load("first", "forest")
+        before = resident_bytes_of(platform)
+        peaks, lows = [], []
+        for _ in range(2):
+            loads = [platform.load(name, "forest").status_code for name in names]
+            assert loads == [200] * len(names)
+            peaks.append(resident_bytes_of(platform) - before)
+            unloads = [platform.unload(name).status_code for name in names]
+            assert unloads == [200] * len(names)
+            lows.append(resident_bytes_of(platform) - before)
+        measured = platform.server.log_lines("model_loaded")[-1]["model_bytes"]
+
+    taken = peaks[0] / len(names)
+    assert measured == pytest.approx(taken, rel=0.5)
+    assert max(peaks) < 1.3 * peaks[0]
+    assert max(lows) < 0.3 * peaks[0]
+
+
+def resident_bytes_of(platform: Platform) -> int:
+    """Give the memory of the server's process."""
+    assert isinstance(platform.server, ServerProcess)
+    return int(psutil.Process(platform.server.process.pid).memory_info().rss)
+
+
 def test_a_load_that_takes_its_time_holds_up_nobody_and_ends_with_the_server(
     tmp_path: Path,
 ) -> None:
@@ -100,7 +134,8 @@ def test_a_load_that_takes_its_time_holds_up_nobody_and_ends_with_the_server(
         # Whoever opens the pipe to write waits for the trial that reads it.
         (tmp_path / "slow" / "golden.json").write_bytes(b"no golden rows")
         ended = loading[0].result()
-        process = platform.server.process  # type: ignore[attr-defined]
+        assert isinstance(platform.server, ServerProcess)
+        process = platform.server.process
         trial = wait_for(lambda: children_of(process.pid), "the other trial")
         process.terminate()
         code = process.wait(10)
