@@ -109,3 +109,12 @@ def test_a_script_and_its_files_go_into_the_artifact_with_their_digests(tmp_path
         "code/inference.py", "code/words.txt", "extra/list.txt", "golden.json", "model.skops",
     ]  # fmt: skip
     assert files_of(packaged)["code/inference.py"] == source
+
+
+def test_without_labels_nothing_is_said_of_accuracy(tmp_path: Path) -> None:
+    unlabelled = replace(a_trained_model(), has_labels=False)
+
+    packaged = package_trained("tiny", unlabelled, tmp_path)
+
+    assert packaged.accuracy is None
+    assert packaged.artifact.manifest["accuracy"] is None
