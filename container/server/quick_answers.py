@@ -28,7 +28,9 @@ Key = bytes | tuple[int, bytes]
 
 
 class Heads(dict[Key, bytes]):
-    """What answers begin with, by what was predicted; forgets everything when it grows too large.
+    """What answers begin with, by what was predicted; remembers no more once it is full.
+
+    A model that fills it hardly ever answers the same twice; forgetting would only cost time.
 
     Args:
         classes: names of the classes, none for a regressor
@@ -38,33 +40,53 @@ class Heads(dict[Key, bytes]):
         super().__init__()
         self._count = len(classes)
         self._bytes = 0
-        self._alone = [
+        alone = [
             _written(classification(classes, index, None))[:-1] for index in range(len(classes))
         ]
         numbers = b",".join(b"%b:%%b" % name for name in _names(classes))
+        self._alone = [each + ECHO for each in alone]
         self._templates = [
-            alone.replace(b"%", b"%%") + b',"confidence":%b,"probabilities":{' + numbers + b"}"
-            for alone in self._alone
+            each.replace(b"%", b"%%")
+            + b',"confidence":%b,"probabilities":{'
+            + numbers
+            + b"}"
+            + ECHO
+            for each in alone
         ]
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is remembered."""
+        return self._bytes > LARGEST_MEMO_BYTES
+
     def __missing__(self, key: Key) -> bytes:
-        index, raw = (None, key) if isinstance(key, bytes) else key
-        type_ = np.float32 if len(raw) == 4 * self._count else np.float64
-        probabilities = np.frombuffer(raw, type_)
-        if index is None:
-            index = int(probabilities.argmax())
-        if raw:
-            numbers = _written(probabilities)[1:-1].split(b",")
-            head = self._templates[index] % (numbers[index], *numbers) + ECHO
+        if isinstance(key, bytes):
+            raw, probabilities = key, np.frombuffer(key)
+            [head] = self.fresh([int(probabilities.argmax())], probabilities)
         else:
-            head = self._alone[index] + ECHO
-        # Forgetting all at once keeps the common case free of bookkeeping.
-        if self._bytes > LARGEST_MEMO_BYTES:
-            self.clear()
-            self._bytes = 0
-        self._bytes += len(head) + len(raw) + ENTRY_BYTES
-        self[key] = head
+            index, raw = key
+            type_ = np.float32 if len(raw) == 4 * self._count else np.float64
+            [head] = self.fresh([index], np.frombuffer(raw, type_) if raw else None)
+        if not self.is_full:
+            self._bytes += len(head) + len(raw) + ENTRY_BYTES
+            self[key] = head
         return head
+
+    def fresh(self, indexes: Sequence[int], probabilities: Any) -> list[bytes]:
+        """Write what answers begin with.
+
+        Args:
+            indexes: of the classes predicted
+            probabilities: float32 or float64, of all rows one after another; or None
+        """
+        if probabilities is None:
+            return [self._alone[index] for index in indexes]
+        count, templates = self._count, self._templates
+        numbers = _written(probabilities)[1:-1].split(b",")
+        return [
+            templates[index] % (numbers[at + index], *numbers[at : at + count])
+            for index, at in zip(indexes, range(0, len(numbers), count), strict=True)
+        ]
 
 
 class QuickAnswers:
@@ -92,7 +114,10 @@ class QuickAnswers:
         """
         if self._is_regressor:
             return self._joined(_values(prediction.labels), text, separator)
-        heads = self._heads
+        heads, probabilities = self._heads, prediction.probabilities
+        if heads.is_full and isinstance(probabilities, np.ndarray):
+            fresh = heads.fresh(prediction.class_indexes, probabilities.ravel())
+            return self._joined(fresh, text, separator)
         return self._joined([heads[key] for key in _keys(prediction)], text, separator)
 
     def written_of_packed(self, text: bytes, answer: bytes, separator: bytes) -> bytes:
@@ -108,6 +133,10 @@ class QuickAnswers:
         heads = self._heads
         if len(answer) == size:
             return self._joined((heads[answer],), text, separator)
+        if heads.is_full:
+            probabilities = np.frombuffer(answer)
+            indexes = probabilities.reshape(-1, self._class_count).argmax(axis=1).tolist()
+            return self._joined(heads.fresh(indexes, probabilities), text, separator)
         keys = np.frombuffer(answer, dtype=f"V{size}").tolist()
         return self._joined([heads[key] for key in keys], text, separator)
 

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from server.answers import answers
 from server.codecs import json_body
 from server.model import Prediction
-from server.quick_answers import LARGEST_MEMO_BYTES, Heads
+from server.quick_answers import LARGEST_MEMO_BYTES, Heads, QuickAnswers
 from tests.support.schemas import a_schema
 
 ODD_NAMES = ('50 % "of" it', "ä\n", "{}%b%%s", "a,b]")
@@ -102,17 +102,45 @@ def test_a_float32_is_written_in_its_shortest_form() -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def full() -> QuickAnswers:
+    """Quick answers after so many different rows that nothing more is remembered."""
+    quick = a_schema(names=ODD_NAMES, classes=("a", "b", "c")).quick
+    assert quick is not None
+    for number in range(4000):
+        shares = np.array([number / 4000, 1 - number / 4000, 0.0])
+        quick.written_of_packed(b"[[0,0,0,0]]", shares.tobytes(), b",")
+    return quick
+
+
 def test_what_is_remembered_is_bounded() -> None:
     heads = Heads(("a", "b"))
-    sizes = []
 
     for number in range(5000):
         key = np.array([number / 5000, 1 - number / 5000]).tobytes()
         assert heads[key] == heads[key]
-        sizes.append(sum(len(head) + len(kept) for kept, head in heads.items()))
 
-    assert max(sizes) < LARGEST_MEMO_BYTES
-    assert min(sizes[1000:]) < max(sizes) / 10
+    assert heads.is_full
+    assert sum(len(head) + len(kept) for kept, head in heads.items()) < LARGEST_MEMO_BYTES
+
+
+@given(shares=SHARES)
+def test_what_is_not_remembered_is_written_alike(full: QuickAnswers, shares: Any) -> None:
+    classes = ("a", "b", "c")
+    quick = a_schema(names=ODD_NAMES, classes=classes).quick
+    exact = shares.astype(np.float64)
+    indexes = exact.argmax(axis=1).tolist()
+    prediction = Prediction(labels=indexes, class_indexes=indexes, probabilities=shares)
+    text = json.dumps(ROWS[: len(shares)]).encode()
+    assert quick is not None
+
+    for separator in (b",", b"\n"):
+        assert full.written(text, prediction, separator) == quick.written(
+            text, prediction, separator
+        )
+        assert full.written_of_packed(text, exact.tobytes(), separator) == (
+            quick.written_of_packed(text, exact.tobytes(), separator)
+        )
 
 
 def test_a_model_of_several_outputs_or_other_values_has_no_quick_answers() -> None:
