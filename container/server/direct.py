@@ -24,7 +24,7 @@ from .bodies import BROKEN_OFF, too_slow
 from .errors import MalformedBodyError, ServerError
 from .logs import payload_digest
 from .predictor import Answer, Invocation, Predictor, Prepared
-from .replies import Call, Replies
+from .replies import ATTRIBUTES_HEADER, Call, Replies, is_request_id
 from .rsgi import CLIENT_GONE, Exchange, Headers, Scope
 from .settings import Settings
 
@@ -77,7 +77,16 @@ class Arrival(Call):
         number: int,
         arrived: Callable[[Arrival, Any], None],
     ) -> None:
-        super().__init__(path, headers, exchange, prefix, number)
+        # As `Call` does it, whose own call would cost as much again.
+        self.started_ns = perf_counter_ns()
+        self.path = path
+        self.headers = headers
+        self.exchange = exchange
+        self.attributes = headers.get(ATTRIBUTES_HEADER)
+        given = headers.get("x-request-id")
+        self.request_id = (
+            f"{prefix}-{number}" if given is None or not is_request_id(given) else given
+        )
         self._arrived = arrived
 
     def __call__(self, future: Any) -> None:
@@ -160,32 +169,31 @@ class Direct:
             whether it was taken; then it will be answered
         """
         path = scope.path
-        if path == "/invocations":
-            if scope.method != "POST":
-                return False
-            headers = scope.headers
-            declared = headers.get("content-length")
-            if (
-                declared is None
-                or len(declared) > LARGEST_DIGITS
-                or int(declared) > self._limit
-                or headers.get("transfer-encoding") is not None
-            ):
-                return False
-            here = self._here
-            number = next(here.invocations)
-            here.counters.began(number)
-            call = Arrival(path, headers, exchange, here.prefix, number, self._arrived)
-            future: Any = exchange()
-            self._waiting[call] = future
-            future.add_done_callback(call)
-            if not self._is_watched:
-                self._watch()
-            return True
         if path == "/ping" and scope.method == "GET":
             self._here.answer_empty(self._here.begin(path, scope.headers, exchange))
             return True
-        return False
+        if path != "/invocations" or scope.method != "POST":
+            return False
+        headers = scope.headers
+        declared = headers.get("content-length")
+        if (
+            declared is None
+            or len(declared) > LARGEST_DIGITS
+            or not declared.isdecimal()
+            or int(declared) > self._limit
+            or headers.get("transfer-encoding") is not None
+        ):
+            return False
+        here = self._here
+        number = next(here.invocations)
+        here.counters.began(number)
+        call = Arrival(path, headers, exchange, here.prefix, number, self._arrived)
+        future: Any = exchange()
+        self._waiting[call] = future
+        future.add_done_callback(call)
+        if not self._is_watched:
+            self._watch()
+        return True
 
     def _arrived(self, call: Arrival, future: Any) -> None:
         if self._waiting.pop(call, None) is None:

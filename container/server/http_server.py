@@ -70,7 +70,11 @@ class _Scheduler(_granian.CallbackScheduler):  # type: ignore[misc]
         take = taker.take
 
         def offer(watcher: Any) -> None:
-            if not take(watcher.scope, watcher.proto):
+            try:
+                is_taken = take(watcher.scope, watcher.proto)
+            except Exception:  # noqa: BLE001 - granian asks nobody about errors here
+                is_taken = False
+            if not is_taken:
                 schedule(watcher)
 
         self._schedule_fn = offer
