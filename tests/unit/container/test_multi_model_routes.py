@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.errors import MalformedBodyError, RequestError
 from server.multi_model_routes import model_from_body, name_from_token
@@ -43,3 +48,38 @@ def test_a_token_is_the_last_name_in_characters_every_query_may_hold() -> None:
 def test_a_token_that_is_none_of_ours_is_refused(token: str) -> None:
     with pytest.raises(RequestError, match="is none of ours; give a nextPageToken"):
         name_from_token(f"next_page_token={token}")
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(
+    st.binary()
+    | JSON_VALUES.map(lambda value: json.dumps(value).encode())
+    | st.fixed_dictionaries({"model_name": JSON_VALUES, "url": JSON_VALUES}).map(
+        lambda value: json.dumps(value).encode()
+    )
+)
+def test_any_body_names_a_model_or_is_refused(body: bytes) -> None:
+    with contextlib.suppress(MalformedBodyError):
+        name, url = model_from_body(body)
+
+        assert isinstance(name, str)
+        assert isinstance(url, str)
+
+
+@given(st.text() | st.text().map(lambda token: f"next_page_token={token}"))
+def test_any_query_is_a_page_or_is_refused(query: str) -> None:
+    with contextlib.suppress(RequestError):
+        name = name_from_token(query)
+
+        assert name is None or isinstance(name, str)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_every_name_comes_back_from_its_token(name: str) -> None:
+    assert name_from_token(f"next_page_token={name.encode().hex()}") == name
