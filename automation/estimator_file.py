@@ -80,24 +80,25 @@ def estimator_from_files(
             f"{name} has to hold exactly one estimator file ({', '.join(ESTIMATOR_SUFFIXES)}); it "
             f"holds {held}; {HOW_TO_SAVE}"
         )
-    estimator = estimator_from_bytes(
-        files[found[0]], f"{found[0]} in {name}", allow_pickle=allow_pickle
-    )
-    return found[0], estimator
+    path, content = found[0], files[found[0]]
+    return path, estimator_from_bytes(content, path, allow_pickle=allow_pickle, held_in=name)
 
 
-def estimator_from_bytes(content: bytes, name: str, *, allow_pickle: bool) -> Any:
+def estimator_from_bytes(
+    content: bytes, path: str, *, allow_pickle: bool, held_in: str = ""
+) -> Any:
     """Read an estimator file.
 
     Args:
-        name: what the file is called in errors; its end, or that before ` in `, says its kind.
+        path: its end says of which kind it is.
+        held_in: the archive that holds it, for errors.
 
     Raises:
         EstimatorFileError: of another kind, damaged, with types skops does not trust, a pickle
             that was not allowed, or no fitted estimator.
         VersionDriftError: fitted by another scikit-learn than the one installed here.
     """
-    path = name.partition(" in ")[0]
+    name = f"{path} in {held_in}" if held_in and held_in != path else path
     if not path.endswith(ESTIMATOR_SUFFIXES):
         raise EstimatorFileError(
             f"estimator file {name} ends in {PurePosixPath(path).suffix!r}; "

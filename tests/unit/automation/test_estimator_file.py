@@ -136,11 +136,11 @@ def test_a_file_that_holds_no_fitted_estimator_is_refused(
 
 def test_the_one_estimator_of_an_archive_is_found_beside_other_files() -> None:
     content = skops_io.dumps(LogisticRegression().fit(ROWS, LABELS))
-    files = {"out/model.skops": content, "._model.skops": b"", "code/x.pkl": b"", "a.txt": b""}
+    files = {"in in/model.skops": content, "._model.skops": b"", "code/x.pkl": b"", "a.txt": b""}
 
     path, estimator = estimator_from_files(files, "it", allow_pickle=False)
 
-    assert path == "out/model.skops"
+    assert path == "in in/model.skops"
     assert estimator.n_features_in_ == 1
 
 
