@@ -98,7 +98,9 @@ def estimator_from_bytes(
             that was not allowed, or no fitted estimator.
         VersionDriftError: fitted by another scikit-learn than the one installed here.
     """
-    name = f"{path} in {held_in}" if held_in and held_in != path else path
+    name = held_in if held_in.endswith(path) else f"{path} in {held_in}"
+    if not held_in:
+        name = path
     if not path.endswith(ESTIMATOR_SUFFIXES):
         raise EstimatorFileError(
             f"estimator file {name} ends in {PurePosixPath(path).suffix!r}; "
