@@ -37,6 +37,9 @@ check: setup ## format check, lint, types, rules about the repository
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/repo
 
+docs: setup ## fit every estimator of scikit-learn and write docs/conversion-matrix.md
+	$(BIN)/python -m automation.matrix
+
 image: ## build the serving image with Docker
 	docker build --tag greenlight-server container
 
@@ -46,9 +49,11 @@ record: setup ## record the official Pulumi CLI (must be on PATH) for the engine
 lock: setup ## resolve each requirements.in into its requirements.lock
 	$(COMPILE) requirements.in --output-file requirements.lock
 	cd container && ../$(COMPILE) --constraint ../requirements.lock requirements.in --output-file requirements.lock
+	cd container && ../$(COMPILE) --constraint ../requirements.lock requirements-sklearn.in --output-file requirements-sklearn.lock
+	cd container && ../$(COMPILE) --constraint ../requirements.lock requirements-build.in --output-file requirements-build.lock
 	cd tests/support/clients && ../../../$(COMPILE) requirements.in --output-file requirements.lock
 
 clean: ## remove build output only
 	rm -rf build rehearsal-report.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test bench fmt check image record lock clean
+.PHONY: help setup demo test bench fmt check docs image record lock clean
