@@ -92,12 +92,11 @@ def candidates(artifact: Artifact, settings: Settings) -> list[Candidate]:
     """
     part = artifact.manifest.estimator
     if part is not None:
-        # Several outputs are answered as lists of arrays, which a batch cannot be cut out of.
         return [
             Candidate(
                 name="sklearn",
                 reason="the manifest says that scikit-learn itself answers",
-                batches=not artifact.manifest.outputs,
+                batches=True,
                 is_slow=True,
                 open=lambda: _open_sklearn(artifact, part, settings),
             )

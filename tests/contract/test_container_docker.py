@@ -53,11 +53,15 @@ def container(
     server_network: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ServerContainer]:
-    """A server of the image with a forest that the kernel can answer."""
+    """A server of the image, in two workers, with a forest that the kernel can answer."""
     fitted = an_iris_classifier(tmp_path_factory.mktemp("iris"))
     add_forest(fitted)
     with started_container(
-        docker_engine, server_image, server_network, fitted.directory
+        docker_engine,
+        server_image,
+        server_network,
+        fitted.directory,
+        SAGEMAKER_MODEL_SERVER_WORKERS="2",
     ) as started:
         assert started.wait_until_pinged().status_code == 200
         yield started
@@ -81,8 +85,7 @@ def test_the_image_has_no_tools_no_rights_and_no_place_to_write(
 def test_the_kernel_that_was_compiled_for_the_image_answers(container: ServerContainer) -> None:
     answer = container.invoke({"features": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]})
 
-    [chosen] = container.log_lines("runtime_chosen")
-    assert chosen["runtime"] == "forest"
+    assert {line["runtime"] for line in container.log_lines("runtime_chosen")} == {"forest"}
     assert answer.json()["predictions"] == [0, 2]
 
 
@@ -92,6 +95,15 @@ def test_docker_finds_the_server_healthy(container: ServerContainer) -> None:
         time.sleep(0.1)
 
     assert container.health() == "healthy"
+
+
+def test_a_container_of_several_workers_drains_and_exits_with_zero(
+    container: ServerContainer,
+) -> None:
+    container.terminate()
+
+    assert container.wait(10) == 0
+    assert container.log_lines("drain_timed_out") == []
 
 
 def test_the_image_tells_sagemaker_what_it_can_do(

@@ -93,14 +93,14 @@ def test_several_outputs_are_answered_row_by_row(tmp_path: Path) -> None:
         {"name": "kind", "classes": ["a", "b", "c"]},
         {"name": "first", "classes": ["no", "yes"]},
     ]
-    golden = {"instances": rows[:2].tolist(), "labels": [[0, 1], [0, 1]], "probabilities": None}
+    golden = {
+        "instances": rows[[0, 99]].tolist(),
+        "labels": [[0, 1], [1, 0]],
+        "probabilities": [part.tolist() for part in estimator.predict_proba(rows[[0, 99]])],
+    }
     write_estimator(tmp_path, estimator, golden, features=NUMBERS, classes=None, outputs=outputs)
-    manifest = manifest_of(tmp_path)
-    part = manifest.estimator
-    assert part is not None
-    loaded = load_estimator(part, (tmp_path / "model.skops").read_bytes(), allows_pickle=False)
 
-    prediction = SklearnRuntime(manifest, loaded, takes_frame=False).predict({"X": rows[[0, 99]]})
+    _, prediction = proven(tmp_path)
 
     probabilities: Any = prediction.probabilities
     assert list(prediction.class_indexes) == [[0, 1], [1, 0]]
