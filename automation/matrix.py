@@ -46,10 +46,13 @@ class Entry:
 def entries() -> Iterator[Entry]:
     """Fit and convert every classifier and regressor scikit-learn lists."""
     from sklearn.utils import all_estimators
+    from threadpoolctl import threadpool_limits
 
-    for kind in ("classifier", "regressor"):
-        for name, estimator_class in all_estimators(type_filter=kind):
-            yield entry_for(name, kind, estimator_class)
+    # On so few rows, more threads only wait for each other.
+    with threadpool_limits(limits=1):
+        for kind in ("classifier", "regressor"):
+            for name, estimator_class in all_estimators(type_filter=kind):
+                yield entry_for(name, kind, estimator_class)
 
 
 def entry_for(name: str, kind: str, estimator_class: type[Any]) -> Entry:
