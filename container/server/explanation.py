@@ -23,6 +23,8 @@ MAGIC = b"GLFOREST"
 VERSION = 1
 LEAF = 0x40000000
 MISSING_RIGHT = 0x80000000
+MAX_WIDTH = 65_535
+"""Most features and most outputs; the kernel takes no more either."""
 
 Doubles = npt.NDArray[np.float64]
 
@@ -242,7 +244,8 @@ def _header(content: bytes) -> tuple[Any, ...]:
     header = HEADER.unpack_from(content)
     magic, version, _, features, outputs, trees, nodes, values, labels, _, _ = header
     size = HEADER.size + values * outputs * 8 + nodes * 16 + trees * 4 + labels
-    if (magic, version, len(content)) != (MAGIC, VERSION, size) or 0 in (features, outputs, trees):
+    is_known = (magic, version, len(content)) == (MAGIC, VERSION, size) and trees > 0
+    if not is_known or not 0 < features <= MAX_WIDTH or not 0 < outputs <= MAX_WIDTH:
         raise _damaged("its header contradicts its content")
     return header
 

@@ -171,6 +171,7 @@ def test_with_the_module_the_kernel_explains() -> None:
         (0, b"X", "header contradicts"),
         (8, struct.pack("<I", 2), "header contradicts"),
         (16, struct.pack("<I", 0), "header contradicts"),
+        (16, struct.pack("<I", 65_536), "header contradicts"),
         (16, struct.pack("<I", 1), "leads outside"),
         (28, struct.pack("<I", 2**32 - 1), "header contradicts"),
         (-8, struct.pack("<I", 1), "contradict its number of nodes"),
