@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.container_process import Serve, Server, started_server
 from tests.support.onnx_models import (
@@ -199,6 +201,49 @@ def test_the_clients_request_id_is_in_the_answer_and_the_log_but_its_values_are_
     lines = [line for line in server.log_lines("refused") if line["request_id"] == "req-7"]
     assert [(line["status"], line["code"]) for line in lines] == [(400, "invalid_instance")]
     assert "patient-4711" not in server.log_text()
+
+
+def test_custom_attributes_go_back_with_answers_and_errors(server: Server) -> None:
+    sent = {"x_amzn_sagemaker_custom_attributes": "trace=7"}
+
+    answers = [server.invoke(body, **sent) for body in ({"features": [[5, 3, 1, 0]]}, b"{")]
+
+    assert [answer.status_code for answer in answers] == [200, 400]
+    for answer in answers:
+        assert answer.headers["x-amzn-sagemaker-custom-attributes"] == "trace=7"
+
+
+def test_what_is_answered_is_counted_in_the_metrics(server: Server) -> None:
+    def counted(code: str) -> float:
+        response = server.get("/metrics")
+        assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(response.text)
+            for sample in family.samples
+            if sample.name == "greenlight_requests_total"
+            and (sample.labels["route"], sample.labels["code"]) == ("invocations", code)
+        )
+
+    before = (counted("ok"), counted("malformed_body"))
+    for body in ({"features": [[5, 3, 1, 0]]}, b"{", b"[]"):
+        server.invoke(body)
+
+    assert (counted("ok") - before[0], counted("malformed_body") - before[1]) == (1, 2)
+
+
+def test_requests_at_the_same_time_get_each_their_own_answer(
+    server: Server, iris: FittedModel
+) -> None:
+    rows = [row.tolist() for row in iris.rows]
+    with ThreadPoolExecutor(max_workers=16) as clients:
+        answers = list(clients.map(lambda row: server.invoke({"instances": [row]}).json(), rows))
+
+    predictions = [answer["predictions"][0] for answer in answers]
+    assert [list(each["input_features"].values()) for each in predictions] == rows
+    assert [each["predicted_class_index"] for each in predictions] == (
+        iris.estimator.predict(iris.rows.astype(np.float32)).tolist()
+    )
 
 
 @pytest.mark.parametrize(
