@@ -62,11 +62,6 @@ class Graph:
     probability_outputs: tuple[str, ...]
     rows: Rows | None = None
 
-    @property
-    def checked_rows(self) -> int:
-        """How many rows were compared."""
-        return 0 if self.rows is None else len(self.rows)
-
 
 def convert(trained: TrainedModel) -> Graph:
     """Convert an estimator and prove the graph on the rows of `equality`.

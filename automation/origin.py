@@ -34,6 +34,8 @@ class Origin:
 
     Args:
         script: the inference script that goes into the artifact.
+        is_script_ours: whether the script is the project's, which the gate may run as it runs the
+            training script; one that came in an archive is not run here.
         files: what a script's model_fn may want to read, by path in the artifact.
         source: where the estimator was read, and the digest of what was read there; None for one
             that was trained here.
@@ -42,6 +44,7 @@ class Origin:
 
     trained: TrainedModel
     script: InferenceScript | None = None
+    is_script_ours: bool = False
     files: Mapping[str, bytes] = field(default_factory=dict)
     source: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
@@ -55,7 +58,7 @@ def trained_here(spec: ModelSpec, root: Path, estimator: str | None) -> Origin:
         ScriptError: the inference script cannot be served.
     """
     trained = training.train(spec, root, estimator)
-    return Origin(trained=trained, script=_script_of_project(spec, root))
+    return Origin(trained=trained, script=_script_of_project(spec, root), is_script_ours=True)
 
 
 def from_data(
@@ -91,6 +94,7 @@ def from_data(
     return Origin(
         trained=trained,
         script=script,
+        is_script_ours=spec.inference_script is not None,
         files=files,
         source={"name": data.label, "file": path, "sha256": digest},
         notes=data.notes + notes,

@@ -22,13 +22,13 @@ from automation.artifact import Artifact
 from automation.conversion import Graph
 from automation.description import graph_description, model_description
 from automation.errors import SourceError
-from automation.features import Rows
 from automation.forest import FOREST_NAME, forest_bytes
 from automation.golden import golden_for
 from automation.inference_script import SCRIPT_PATH
 from automation.model_data import ModelData, read_source
 from automation.origin import Origin, from_data, import_warnings, trained_here
-from automation.serving_proof import prove_served
+from automation.server_proof import load_in_server
+from automation.serving_proof import PROJECT, prove_served
 from automation.source import Source
 from automation.spec import ModelSpec, Runtime
 from automation.training import TrainedModel
@@ -130,34 +130,33 @@ def package_origin(
     trained = origin.trained
     live = sklearn_answers(trained, trained.live_rows)
     accuracy = score(trained, live) if trained.has_labels else None
-    notes = origin.notes + import_warnings(origin.script, root, runtime)
+    missing = import_warnings(origin.script, root, runtime)
+    notes = origin.notes + missing
     files = {**origin.files, artifacts.GOLDEN_NAME: artifacts.json_bytes(golden_for(trained))}
     form: dict[str, Any]
-    proven_rows: Rows | None = None
     if runtime is Runtime.ONNX:
         graph = conversion.convert(trained)
         files |= graph_files(trained, graph)
-        form, checked_rows = onnx_form(graph), graph.checked_rows
-        # A script of the user's own answers in the server, not the model alone.
-        proven_rows = graph.rows if origin.script is None else None
+        assert graph.rows is not None  # those on which it was proven
+        form, rows = onnx_form(graph), graph.rows
     else:
         written = sklearn_form.sklearn_file(trained.estimator, allow_pickle=allow_pickle)
         rows = sklearn_form.prove_equal(trained, written)
-        proven_rows, checked_rows = rows if origin.script is None else None, len(rows)
         files[written.name] = written.content
         form, notes = sklearn_form.manifest_part(trained, written), notes + written.warnings
     if origin.script is not None:
         files |= origin.script.files
     manifest = manifest_for(model, origin, form, accuracy, files)
     files[artifacts.MANIFEST_NAME] = artifacts.json_bytes(manifest)
-    if proven_rows is not None:
-        prove_served(trained, proven_rows, files, allow_pickle=allow_pickle)
+    prove_served(trained, rows, files, allow_pickle=allow_pickle)
+    if origin.script is not None and origin.is_script_ours and not missing:
+        load_in_server(PROJECT, files, allow_pickle=allow_pickle)
     return Package(
         model=model,
         estimator=trained.name,
         artifact=artifacts.store(root, model, artifacts.archive_bytes(files)),
         accuracy=accuracy,
-        checked_rows=checked_rows,
+        checked_rows=len(rows),
         warnings=notes + _warnings(live),
         source=trained.name if origin.source is None else origin.source["name"],
     )

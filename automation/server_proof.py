@@ -1,4 +1,4 @@
-"""Runs the server's own `prove` on the files of an artifact: what is proven is what will serve.
+"""Runs the server's own commands on the files of an artifact: what is proven is what will serve.
 
 The server is another program (nothing of it is imported here): its command loads the model, checks
 every digest, answers the golden rows and then whatever rows it is given.
@@ -41,17 +41,38 @@ def answers_of_server(
     Raises:
         ArtifactError: the server refuses the artifact, or ends without an answer.
     """
+    ended = _ended(root, "prove", files, b"".join(body + b"\n" for body in bodies), allow_pickle)
+    answers = [json.loads(line) for line in ended.stdout.splitlines()]
+    if ended.returncode != 0 and not answers:
+        raise ArtifactError(f"the server refuses the artifact: {_cause(ended.stderr)}")
+    return answers
+
+
+def load_in_server(root: Path, files: Mapping[str, bytes], *, allow_pickle: bool = False) -> None:
+    """Load an artifact as a server does before it goes in service: this runs its script.
+
+    Raises:
+        ArtifactError: the server refuses it: the script fails, or it answers golden rows wrongly.
+    """
+    ended = _ended(root, "load", files, b"", allow_pickle)
+    if ended.returncode != 0:
+        raise ArtifactError(f"the server refuses the artifact: {_cause(ended.stderr)}")
+
+
+def _ended(
+    root: Path, command: str, files: Mapping[str, bytes], given: bytes, allow_pickle: bool
+) -> subprocess.CompletedProcess[bytes]:
     with tempfile.TemporaryDirectory(prefix="greenlight-proof-") as folder:
         for name, content in files.items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         try:
-            ended = subprocess.run(
-                [sys.executable, "-B", "-m", "server", "prove", folder],
+            return subprocess.run(
+                [sys.executable, "-B", "-m", "server", command, folder],
                 cwd=root / SERVER_FOLDER,
                 env=_environment(allow_pickle),
-                input=b"".join(body + b"\n" for body in bodies),
+                input=given,
                 capture_output=True,
                 timeout=LONGEST_PROOF_SECONDS,
                 check=False,
@@ -61,10 +82,6 @@ def answers_of_server(
                 f"the server did not answer within {LONGEST_PROOF_SECONDS} seconds; is the model "
                 "too large for this machine?"
             ) from err
-    answers = [json.loads(line) for line in ended.stdout.splitlines()]
-    if ended.returncode != 0 and not answers:
-        raise ArtifactError(f"the server refuses the artifact: {_cause(ended.stderr)}")
-    return answers
 
 
 def _environment(allow_pickle: bool) -> dict[str, str]:

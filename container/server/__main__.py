@@ -1,7 +1,8 @@
 """The image's command: `serve`, as SageMaker calls it, and `ping` for the health check.
 
-`prove MODEL_DIR` is for the packaging gate: request bodies, one a line, from stdin, and to stdout
-what each runtime of the model answers.
+`prove MODEL_DIR` and `load MODEL_DIR` are for the packaging gate: the first takes request bodies,
+one a line, from stdin, and writes to stdout what each runtime of the model answers; the second
+loads the model and its inference script as `serve` would.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .metrics import Metrics
 from .settings import Settings, settings_from_environment
 from .workers import supervise
 
-USAGE = "usage: python -m server serve | ping | prove MODEL_DIR"
+USAGE = "usage: python -m server serve | ping | prove MODEL_DIR | load MODEL_DIR"
 PING_TIMEOUT_SECONDS = 2
 
 
@@ -40,6 +41,10 @@ def main(arguments: Sequence[str]) -> int:
             from .proving import prove
 
             return prove(Path(arguments[1]), settings, sys.stdin.buffer, sys.stdout)
+        if arguments[0] == "load":
+            from .proving import load
+
+            return load(Path(arguments[1]), settings)
         # As process 1 of a container, a signal without a handler would be ignored while we load.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         return serve(settings)
@@ -71,7 +76,7 @@ def serve(settings: Settings) -> int:
 def is_command(arguments: Sequence[str]) -> bool:
     """Tell whether these are the words of a command."""
     match list(arguments):
-        case ["serve"] | ["ping"] | ["prove", _]:
+        case ["serve"] | ["ping"] | ["prove" | "load", _]:
             return True
     return False
 

@@ -1,7 +1,7 @@
-"""The command `prove`: what every runtime of an artifact answers to given rows, as plain JSON.
+"""The commands of the packaging gate, so that what is proven is the code that will serve.
 
-The packaging gate compares these answers with scikit-learn's, so that what is proven is the code
-that will serve, decoding included.
+`prove` gives what every runtime of an artifact answers to given rows, as plain JSON, to be compared
+with scikit-learn's answers. `load` loads an artifact as `serve` would, its script included.
 """
 
 from __future__ import annotations
@@ -53,6 +53,22 @@ def prove(directory: Path, settings: Settings, lines: Iterable[bytes], answers: 
         answers.write(json_body(document).decode() + "\n")
         answers.flush()
     return code
+
+
+def load(directory: Path, settings: Settings) -> int:
+    """Load an artifact as the server does before it answers `/ping` with 200.
+
+    Returns:
+        exit code: 0 it would go in service, 1 it was refused
+    """
+    from .predictor import load_served
+
+    try:
+        load_served(directory, settings)
+    except ArtifactError as error:
+        log(logging.ERROR, "model_refused", code=error.code, cause=str(error))
+        return 1
+    return 0
 
 
 def answer_of_each(runtimes: dict[str, Runtime], body: bytes, schema: Schema) -> dict[str, Any]:

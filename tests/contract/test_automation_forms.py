@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from automation.archive import files_from_archive
 from automation.driver import ROOT
-from automation.errors import ConversionError
+from automation.errors import ArtifactError, ConversionError
 from automation.inference_script import script_from_files
 from automation.origin import Origin
 from automation.packaging import Package, package_origin, package_trained
@@ -101,14 +101,31 @@ def test_a_script_and_its_files_go_into_the_artifact_with_their_digests(tmp_path
     script = script_from_files({"code/inference.py": source, "code/words.txt": b"x"}, "it")
     origin = Origin(trained=a_trained_model(), script=script, files={"extra/list.txt": b"y"})
 
-    packaged = package_origin("tiny", origin, tmp_path, Runtime.SKLEARN)
+    packaged = package_origin("tiny", origin, tmp_path, Runtime.ONNX)
 
     manifest = packaged.artifact.manifest
     assert manifest["script"] == "code/inference.py"
     assert sorted(manifest["files"]) == [
-        "code/inference.py", "code/words.txt", "extra/list.txt", "golden.json", "model.skops",
+        "code/inference.py", "code/words.txt", "extra/list.txt", "forest.bin", "golden.json",
+        "model.onnx",
     ]  # fmt: skip
     assert files_of(packaged)["code/inference.py"] == source
+
+
+def test_a_script_of_the_projects_is_tried_on_the_golden_rows_before_anything_is_kept(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "container").symlink_to(ROOT / "container")
+    source = b"def output_fn(prediction, accept):\n    return prediction.no_such_part\n"
+    script = script_from_files({"code/inference.py": source}, "it")
+    ours = Origin(trained=a_trained_model(), script=script, is_script_ours=True)
+
+    with pytest.raises(ArtifactError, match=r"inference\.py: output_fn, line 2"):
+        package_origin("tiny", ours, tmp_path, Runtime.ONNX)
+    assert not (tmp_path / "build").exists()
+
+    # One that came in an archive is somebody else's code, which the gate does not run.
+    package_origin("tiny", replace(ours, is_script_ours=False), tmp_path, Runtime.ONNX)
 
 
 def test_without_labels_nothing_is_said_of_accuracy(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tarfile
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from automation.driver import ROOT
 from automation.errors import ArtifactError
 from automation.packaging import package_trained
-from automation.server_proof import answers_of_server
+from automation.server_proof import answers_of_server, load_in_server
 from tests.support.trained_models import a_trained_model
 
 
@@ -54,3 +55,20 @@ def test_a_server_that_says_nothing_is_an_error_too(tmp_path: Path) -> None:
 
     with pytest.raises(ArtifactError, match="the server refuses the artifact: it said nothing"):
         answers_of_server(tmp_path, {}, [])
+
+
+def test_a_script_that_fails_on_the_golden_rows_is_found_with_its_line(
+    files: dict[str, bytes],
+) -> None:
+    source = b"def predict_fn(data, model):\n    return model.no_such_method(data)\n"
+    manifest = json.loads(files["manifest.json"])
+    manifest["script"] = "code/inference.py"
+    manifest["files"]["code/inference.py"] = hashlib.sha256(source).hexdigest()
+    scripted = files | {
+        "code/inference.py": source,
+        "manifest.json": json.dumps(manifest).encode(),
+    }
+
+    load_in_server(ROOT, files)
+    with pytest.raises(ArtifactError, match=r"inference\.py: predict_fn, line 2: .*no_such_method"):
+        load_in_server(ROOT, scripted)

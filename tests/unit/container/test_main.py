@@ -7,7 +7,7 @@ import pytest
 from server.__main__ import main
 
 
-@pytest.mark.parametrize("arguments", [[], ["train"], ["serve", "now"], ["prove"]])
+@pytest.mark.parametrize("arguments", [[], ["train"], ["serve", "now"], ["prove"], ["load"]])
 def test_any_other_command_is_refused_with_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -15,4 +15,4 @@ def test_any_other_command_is_refused_with_the_usage(
 
     assert code == 2
     usage = capsys.readouterr().err
-    assert usage.startswith("usage: python -m server serve | ping | prove MODEL_DIR; given was")
+    assert usage.startswith("usage: python -m server serve | ping | prove MODEL_DIR")
