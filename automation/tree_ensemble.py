@@ -16,6 +16,7 @@ import numpy.typing as npt
 Doubles = npt.NDArray[np.float64]
 LESS_OR_EQUAL = 0  # nodes_modes: BRANCH_LEQ
 SUM = 1  # aggregate_function
+NOTHING = (0, 0.0)  # what a leaf adds that adds nothing
 DIRECT = (
     "DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor",
     "RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier",
@@ -64,22 +65,24 @@ class EnsembleNode:
         """Add a tree; once per target that one of its leaves adds to beyond its first.
 
         A leaf of this operator adds to one target. Zeros change no sum, so a tree whose leaves are
-        pure, as in most forests, stands here once.
+        pure, as in most forests, stands here once, and further copies hold only the branches that
+        lead to leaves with further targets.
         """
         inner = np.flatnonzero(tree.left >= 0)
-        leaves = np.flatnonzero(tree.left < 0)
-        targets = {int(leaf): np.flatnonzero(tree.values[leaf]) for leaf in leaves}
-        for copy in range(max(1, max(map(len, targets.values())))):
+        targets = [np.flatnonzero(values) for values in tree.values]
+        depth_of = np.array([len(found) for found in targets])
+        for node in inner[::-1]:  # children stand behind their parents
+            depth_of[node] = max(depth_of[tree.left[node]], depth_of[tree.right[node]])
+        for copy in range(max(1, int(depth_of[0]))):
+            kept = inner if copy == 0 else inner[depth_of[inner] > copy]
             parts = {
-                leaf: (int(of[copy]), float(tree.values[leaf, of[copy]]))
-                if copy < len(of)
-                else (0, 0.0)
-                for leaf, of in targets.items()
+                int(leaf): (int(targets[leaf][copy]), float(tree.values[leaf, targets[leaf][copy]]))
+                for leaf in np.flatnonzero((tree.left < 0) & (depth_of > copy))
             }
-            if not len(inner):
-                self._add_stump(*parts[0])
-                continue
-            self._add_copy(tree, inner, parts)
+            if len(kept):
+                self._add_copy(tree, kept, parts)
+            else:
+                self._add_stump(*parts.get(0, NOTHING))
 
     def attributes(self) -> dict[str, Any]:
         """Give the attributes as ONNX has them."""
@@ -126,7 +129,7 @@ class EnsembleNode:
                 self.are_leaves[side].append(int(is_leaf))
                 self.children[side].append(len(self.leaf_weights) if is_leaf else position[child])
                 if is_leaf:
-                    self._add_leaf(*parts[child])
+                    self._add_leaf(*parts.get(child, NOTHING))
 
     def _add_node(self, feature: int, split: float, missing: bool) -> None:
         self.features.append(feature)
