@@ -17,6 +17,7 @@ from typing import Any
 
 from automation.archive import LIMITS, refuse_above
 from automation.errors import EstimatorFileError, GreenlightError
+from automation.inference_script import CODE_FOLDER, SCRIPT_PATH
 from automation.source import ESTIMATOR_SUFFIXES, SKOPS_SUFFIX
 from automation.version_drift import check_fitted_with
 
@@ -76,9 +77,12 @@ def estimator_from_files(
         found = named
     if len(found) != 1:
         held = ", ".join(sorted(found)) if found else f"none, but {_some_of(files)}"
+        also = ""
+        if SCRIPT_PATH in files:
+            also = "; what only its script can read cannot be proven equal to scikit-learn"
         raise EstimatorFileError(
             f"{name} has to hold exactly one estimator file ({', '.join(ESTIMATOR_SUFFIXES)}); it "
-            f"holds {held}; {HOW_TO_SAVE}"
+            f"holds {held}; {HOW_TO_SAVE}{also}"
         )
     path, content = found[0], files[found[0]]
     return path, estimator_from_bytes(content, path, allow_pickle=allow_pickle, held_in=name)
@@ -211,7 +215,9 @@ def _may_be_estimator(path: str) -> bool:
     parts = PurePosixPath(path).parts
     # macOS puts a `._` twin beside every file; `code` is the inference script's.
     return (
-        path.endswith(ESTIMATOR_SUFFIXES) and parts[0] != "code" and not parts[-1].startswith("._")
+        path.endswith(ESTIMATOR_SUFFIXES)
+        and parts[0] != CODE_FOLDER
+        and not parts[-1].startswith("._")
     )
 
 

@@ -159,6 +159,7 @@ def test_skops_is_taken_where_an_archive_holds_both_forms() -> None:
     [
         (["a.skops", "b.skops"], "it holds a.skops, b.skops"),
         (["x.bst"], "it holds none, but x.bst"),
+        (["x.bst", "code/inference.py"], "what only its script can read cannot be proven equal"),
         ([], "it holds none, but no file at all"),
         (list("abcdefg"), "it holds none, but a, b, c, d, e and 2 more"),
     ],
