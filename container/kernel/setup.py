@@ -29,8 +29,8 @@ setup(
     ext_modules=[
         Extension(
             "greenlight_kernel",
-            sources=["src/module.c", "src/forest.c", "src/shap.c"],
-            depends=["src/forest.h"],
+            sources=["src/module.c", "src/forest.c", "src/shap.c", "src/weave.c"],
+            depends=["src/forest.h", "src/weave.h"],
             extra_compile_args=FLAGS,
             libraries=["m"] if os.name == "posix" else [],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from .manifest import Category, Feature, FeatureType, Manifest, ModelInput, TensorType
 from .model import Inputs
-from .quick_answers import QuickAnswers
+from .quick_answers import QuickAnswers, Weave
 
 LARGEST_INT64 = 2**63 - 1
 FLOATS: dict[TensorType, type[np.floating[Any]]] = {
@@ -83,7 +83,7 @@ def schema_from_manifest(manifest: Manifest, max_rows: int, *, with_kernel: bool
         rules=tuple(_rule(feature, manifest.inputs) for feature in manifest.features),
         positions={name: position for position, name in enumerate(manifest.feature_names)},
         plain_type=plain_type,
-        quick=QuickAnswers(manifest) if is_quick else None,
+        quick=QuickAnswers(manifest, _weave() if with_kernel else None) if is_quick else None,
         pack_rows=_pack_rows() if with_kernel and plain_type is np.float32 else None,
         max_rows=max_rows,
     )
@@ -96,6 +96,15 @@ def _pack_rows() -> Callable[[Any, int], bytes | None] | None:
         return None
     packing: Callable[[Any, int], bytes | None] = pack_rows
     return packing
+
+
+def _weave() -> Weave | None:
+    try:
+        from greenlight_kernel import weave
+    except ImportError:
+        return None
+    weaving: Weave = weave
+    return weaving
 
 
 def inputs_from_rows(rows: Sequence[Sequence[Any]], schema: Schema) -> Inputs:

@@ -7,7 +7,7 @@ the client's own text. What is written is what `answers` says, which is the rule
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,9 @@ ENTRY_BYTES = 250
 """About what Python itself takes for an entry of the memo: key, value and slot."""
 NOT_OF_A_NUMBER = b"[]} \t\r\n"
 ECHO = b',"input_features":{'
+
+Weave = Callable[[list[bytes], tuple[bytes, ...], bytes, bytes], bytes]
+"""The kernel's own way to put many answers together; see its documentation."""
 
 Key = bytes | tuple[int, bytes]
 """Probabilities as bytes, of which the first greatest is the class predicted; or with its index."""
@@ -94,15 +97,19 @@ class QuickAnswers:
 
     Args:
         manifest: of a model with one output and features that are all numbers
+        weave: of the kernel; None where it cannot be used
     """
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest, weave: Weave | None = None) -> None:
+        self._weave = weave
         self._is_regressor = manifest.task is Task.REGRESSION
         self._width = len(manifest.features)
         self._class_count = len(manifest.classes)
         self._heads = Heads(manifest.classes)
         names = _names(manifest.feature_names)
         self._template = b"%b" + b",".join(b"%b:%%b" % name for name in names) + b"}}"
+        echoed = [orjson.dumps(name) + b":" for name in manifest.feature_names]
+        self._names = (echoed[0], *(b"," + name for name in echoed[1:]), b"}}")
         self._whole = b'{"predictions":[' + self._template + b"]}"
 
     def written(self, text: bytes, prediction: Prediction, separator: bytes) -> bytes:
@@ -132,7 +139,7 @@ class QuickAnswers:
         size = 8 * self._class_count
         heads = self._heads
         if len(answer) == size:
-            return self._joined((heads[answer],), text, separator)
+            return self._joined([heads[answer]], text, separator)
         if heads.is_full:
             probabilities = np.frombuffer(answer)
             indexes = probabilities.reshape(-1, self._class_count).argmax(axis=1).tolist()
@@ -153,7 +160,9 @@ class QuickAnswers:
             head = self._heads[answer]
         return self._whole % (head, *numbers.split(b","))
 
-    def _joined(self, heads: Sequence[bytes], text: bytes, separator: bytes) -> bytes:
+    def _joined(self, heads: list[bytes], text: bytes, separator: bytes) -> bytes:
+        if self._weave is not None:
+            return self._weave(heads, self._names, text, separator)
         # Without brackets and blanks, what is left of rows of numbers is one list of them.
         numbers = text.translate(None, NOT_OF_A_NUMBER).split(b",")
         count = len(heads)

@@ -3,6 +3,7 @@
 #include <Python.h>
 
 #include "forest.h"
+#include "weave.h"
 
 #include <math.h>
 
@@ -202,6 +203,10 @@ static PyMethodDef functions[] = {
     {"pack_rows", pack_rows, METH_VARARGS,
      "pack_rows(rows: list, feature_count: int) -> bytes | None\n\nPack rows as float32, or give None "
      "where they are not all plain lists of that many\nfinite numbers."},
+    {"weave", weave, METH_VARARGS,
+     "weave(heads: list, names: tuple, numbers: bytes, separator: bytes) -> bytes\n\nWrite, for each "
+     "head, it and its numbers, each after its name; the last name ends the row.\nNumbers are JSON, "
+     "separated by commas; brackets and blanks among them are left out."},
     {NULL, NULL, 0, NULL},
 };
 
