@@ -16,9 +16,9 @@ from server.application import Application
 from server.errors import ArtifactError, MalformedBodyError, PredictionError, ServerError
 from server.model import Inputs, Prediction
 from server.predictor import ModelPredictor, load_predictor
-from server.replies import status_of
 from server.rsgi import CLIENT_GONE
 from server.settings import Settings
+from server.statuses import status_of
 from tests.support.onnx_models import an_iris_classifier
 from tests.support.rsgi import RecordingExchange, RequestHeaders, RequestScope
 
