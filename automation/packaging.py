@@ -90,6 +90,11 @@ def package(
     place = spec.source if source is None else source
     chosen = spec.runtime if runtime is None else runtime
     if place is None:
+        if rows is not None:
+            raise SourceError(
+                f"--rows {rows} proves a model from elsewhere, and {spec.model} is trained here, "
+                "with rows of its own; leave it out, or say where the model comes from with --from"
+            )
         check_image(root, chosen)
         origin = trained_here(spec, root, estimator)
         return package_origin(spec.model, origin, root, chosen, allow_pickle=allow_pickle)
@@ -100,7 +105,7 @@ def package(
         )
     data = read_source(place, root, region)
     if own_artifact.is_own(data):
-        return _kept(data, spec.model, root, allow_pickle=allow_pickle)
+        return _kept(data, spec, root, runtime, allow_pickle=allow_pickle)
     check_image(root, chosen)
     origin = from_data(data, spec, root, rows=rows, allow_pickle=allow_pickle)
     return package_origin(spec.model, origin, root, chosen, allow_pickle=allow_pickle)
@@ -162,14 +167,26 @@ def package_origin(
     )
 
 
-def _kept(data: ModelData, model: str, root: Path, *, allow_pickle: bool) -> Package:
+def _kept(
+    data: ModelData, spec: ModelSpec, root: Path, runtime: Runtime | None, *, allow_pickle: bool
+) -> Package:
     """Keep an artifact that was packaged before, once it is proven again."""
-    manifest, notes = own_artifact.check_own(data, model, root, allow_pickle=allow_pickle)
+    manifest, notes = own_artifact.check_own(data, spec.model, root, allow_pickle=allow_pickle)
+    if runtime is not None and manifest["runtime"] != runtime:
+        raise SourceError(
+            f"{data.name} is an artifact of runtime {manifest['runtime']}, which cannot be made "
+            f"one of {runtime}; leave --runtime out, or package the model from where it came"
+        )
+    if spec.inference_script is not None:
+        notes += (
+            f"an artifact is kept as it is: {spec.inference_script} of the spec is not put into "
+            f"it, it serves with {'no script' if manifest.get('script') is None else 'its own'}",
+        )
     golden = json.loads(data.files[artifacts.GOLDEN_NAME])
     return Package(
-        model=model,
-        estimator=str(manifest["estimator"]),
-        artifact=artifacts.store(root, model, data.content),
+        model=spec.model,
+        estimator=str(manifest.get("estimator", data.label)),
+        artifact=artifacts.store(root, spec.model, data.content),
         accuracy=manifest.get("accuracy"),
         checked_rows=len(golden["instances"]),
         warnings=data.notes + notes,

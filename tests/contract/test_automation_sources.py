@@ -27,7 +27,7 @@ from automation.errors import (
 from automation.model_data import ModelData, read_source
 from automation.packaging import Package, package, package_trained
 from automation.source import source_from_text
-from automation.spec import ModelSpec
+from automation.spec import ModelSpec, Runtime
 from tests.support.moto_cloud import CountingCloud, counting_cloud
 from tests.support.trained_models import a_trained_model
 
@@ -162,6 +162,26 @@ def test_an_artifact_of_greenlights_own_is_kept_byte_for_byte(client: Any, root:
     assert kept.artifact.digest == before.digest
     assert kept.artifact.archive.read_bytes() == before.archive.read_bytes()
     assert kept.estimator == "random-forest"
+
+
+def test_an_artifact_of_greenlights_own_takes_neither_another_runtime_nor_a_script(
+    client: Any, root: Path
+) -> None:
+    before = package_trained("tiny", a_trained_model(), root / "elsewhere").artifact
+    (root / "serve.py").write_text("def predict_fn(data, model):\n    return 1\n")
+    spec = ModelSpec(model="tiny", inference_script=Path("serve.py"))
+    source = source_from_text(str(before.archive), root)
+
+    with pytest.raises(SourceError, match="is an artifact of runtime onnx, which cannot be made"):
+        package(spec, root, source=source, runtime=Runtime.SKLEARN)
+
+    (note,) = package(spec, root, source=source).warnings
+    assert "serve.py of the spec is not put into it, it serves with no script" in note
+
+
+def test_rows_for_a_model_that_is_trained_here_are_refused(root: Path) -> None:
+    with pytest.raises(SourceError, match=r"rows\.csv proves a model from elsewhere, and tiny"):
+        package(ModelSpec(model="tiny"), root, rows=root / "rows.csv")
 
 
 def test_an_artifact_of_greenlights_own_that_was_changed_is_refused(
