@@ -22,6 +22,9 @@ from tests.support.onnx_models import (
     change_json,
 )
 
+# Whichever test is the first to need a container waits for the image to be built.
+pytestmark = pytest.mark.timeout(600)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
