@@ -21,6 +21,7 @@ LARGEST_MEMO_BYTES = 512 * 1024
 ENTRY_BYTES = 250
 """About what Python itself takes for an entry of the memo: key, value and slot."""
 NOT_OF_A_NUMBER = b"[]} \t\r\n"
+OPENING, CLOSING = b'{"predictions":[', b"]}"
 ECHO = b',"input_features":{'
 
 Weave = Callable[[list[bytes], tuple[bytes, ...], bytes, bytes], bytes]
@@ -106,11 +107,12 @@ class QuickAnswers:
         self._width = len(manifest.features)
         self._class_count = len(manifest.classes)
         self._heads = Heads(manifest.classes)
-        names = _names(manifest.feature_names)
-        self._template = b"%b" + b",".join(b"%b:%%b" % name for name in names) + b"}}"
+        escaped = _names(manifest.feature_names)
+        self._template = b"%b" + b",".join(b"%b:%%b" % name for name in escaped) + b"}}"
         echoed = [orjson.dumps(name) + b":" for name in manifest.feature_names]
-        self._names = (echoed[0], *(b"," + name for name in echoed[1:]), b"}}")
-        self._whole = b'{"predictions":[' + self._template + b"]}"
+        names = [echoed[0], *(b"," + name for name in echoed[1:])]
+        self._names = (*names, b"}}")
+        self._last_names = (*names, b"}}" + CLOSING)
 
     def written(self, text: bytes, prediction: Prediction, separator: bytes) -> bytes:
         """Write the answers to rows of plain numbers.
@@ -147,18 +149,19 @@ class QuickAnswers:
         keys = np.frombuffer(answer, dtype=f"V{size}").tolist()
         return self._joined([heads[key] for key in keys], text, separator)
 
-    def written_of_one(self, numbers: bytes, answer: bytes) -> bytes:
-        """Write the whole body for one row.
-
-        Args:
-            numbers: the row as JSON, without brackets and blanks
-            answer: of a kernel, as above
-        """
+    def whole_of_one(self, text: bytes, answer: bytes) -> bytes:
+        """Write the whole body for one row; arguments as above."""
         if self._is_regressor:
             [head] = _values(np.frombuffer(answer).tolist())
         else:
             head = self._heads[answer]
-        return self._whole % (head, *numbers.split(b","))
+        if self._weave is not None:
+            return OPENING + self._weave([head], self._last_names, text, b"")
+        return OPENING + self._joined([head], text, b"") + CLOSING
+
+    def whole_of_packed(self, text: bytes, answer: bytes) -> bytes:
+        """Write the whole body for several rows; arguments as above."""
+        return b"%b%b%b" % (OPENING, self.written_of_packed(text, answer, b","), CLOSING)
 
     def _joined(self, heads: list[bytes], text: bytes, separator: bytes) -> bytes:
         if self._weave is not None:

@@ -67,13 +67,13 @@ numbers = st.one_of(
 )
 @given(
     rows=st.lists(st.lists(numbers, min_size=WIDTH, max_size=WIDTH), min_size=1, max_size=MAX_ROWS),
-    indent=st.sampled_from([None, 0, 3]),
+    separators=st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", ":\t")]),
 )
 def test_it_answers_byte_for_byte_what_the_codecs_answer(
-    kind: type, classes: int, rows: list[list[float]], indent: int | None
+    kind: type, classes: int, rows: list[list[float]], separators: tuple[str, str]
 ) -> None:
     short, schema, forest = both_ways(kind, classes)
-    body = json.dumps({"instances": rows}, indent=indent).encode()
+    body = json.dumps({"instances": rows}, separators=separators).encode()
 
     assert short(body) == (the_long_way(body, schema, forest), len(rows))
 
@@ -90,6 +90,8 @@ ROW = [0.5] * WIDTH
         b'{"instances": []}',
         json.dumps({"features": [ROW]}).encode(),
         json.dumps([{"instances": [ROW]}]).encode(),
+        json.dumps({"instances": [ROW]}, indent=1).encode(),
+        json.dumps({"instances": [ROW]}).encode() + b" {}",
         json.dumps({"inst[ances": [ROW]}).encode(),
         json.dumps({"instances": [ROW[1:]]}).encode(),
         json.dumps({"instances": [[*ROW[1:], True]]}).encode(),
