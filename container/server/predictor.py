@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .batching import Batcher, Part, predict_together
 from .codecs import (
@@ -19,10 +19,11 @@ from .codecs import (
     Request,
     body_from_packed,
     body_from_prediction,
+    json_body,
     request_from_body,
 )
 from .content_type import JSON, media_type_from_accept, media_type_from_content_type
-from .errors import ArtifactError, RequestError, shown
+from .errors import ArtifactError, GoldenMismatchError, RequestError, shown
 from .explanation import Explainable, Explanations, FlatForest, explain, explainable
 from .features import Schema
 from .forest import FOREST_FILE, ForestRuntime, forest_rows
@@ -146,6 +147,28 @@ class ModelPredictor:
             batches=self.batches,
             runtime_name=self.runtime_name,
         )
+
+    def prove_plain_answers(self, instances: list[list[Any]]) -> None:
+        """Check that the short way, if there is one, answers golden rows as the codecs do.
+
+        Raises:
+            GoldenMismatchError: a row is answered otherwise
+        """
+        if self._answer_plain is None:
+            return
+        for row, instance in enumerate(instances):
+            body = json_body({"instances": [instance]})
+            plain = self._answer_plain(body)
+            if plain is None:
+                continue
+            request = request_from_body(JSON, body, self._schema)
+            whole = self._encoded(JSON, request, self._runtime.predict(request.inputs), None)
+            if plain != (whole.body, 1):
+                raise GoldenMismatchError(
+                    f"golden row {row} is answered {plain[0]!r} on the short way and "
+                    f"{whole.body!r} on the long one; this is a fault of the server: report it, "
+                    "and serve with GREENLIGHT_RUNTIME=onnx meanwhile"
+                )
 
     async def answer(self, invocation: Invocation) -> Answer:
         """Answer an invocation of any content type and size."""
@@ -328,7 +351,7 @@ def _predictor_of(artifact: Artifact, settings: Settings) -> ModelPredictor:
         runtime=candidate.name,
         reason=candidate.reason,
     )
-    return ModelPredictor(
+    predictor = ModelPredictor(
         artifact.manifest,
         runtime,
         artifact.schema,
@@ -342,3 +365,5 @@ def _predictor_of(artifact: Artifact, settings: Settings) -> ModelPredictor:
         batches=candidate.batches,
         runtime_name=candidate.name,
     )
+    predictor.prove_plain_answers(artifact.golden.instances)
+    return predictor

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from server.errors import ArtifactError, GoldenMismatchError, InvalidInstanceError
+from server.forest import ForestRuntime, compiled_forest, kernel, labels_from_content
 from server.predictor import Invocation, load_predictor
 from server.settings import Settings
+from tests.support.forests import add_forest
 from tests.support.onnx_models import (
     FittedModel,
     a_classifier_failing_on_unseen_values,
@@ -128,3 +131,27 @@ def test_a_large_body_is_read_off_the_event_loop(
         return is_done
 
     assert asyncio.run(is_refused_at_once()) is is_done_at_once
+
+
+class OneSided(ForestRuntime):
+    """A forest whose packed answers are the first row's, whatever is asked."""
+
+    @property
+    def predict_packed(self) -> Callable[[bytes], bytes]:
+        def answered(rows: bytes) -> bytes:
+            return self.forest.predict(np.array([[5.1, 3.5, 1.4, 0.2]], np.float32).tobytes())
+
+        return answered
+
+
+@pytest.mark.skipif(kernel() is None, reason="greenlight_kernel is not built; see `make setup`")
+def test_a_short_way_that_answers_otherwise_than_the_long_one_never_serves(tmp_path: Path) -> None:
+    fitted = add_forest(an_iris_classifier(tmp_path, trees=3))
+    predictor = load_predictor(fitted.directory, Settings())
+    content = (fitted.directory / "forest.bin").read_bytes()
+    forest = compiled_forest(content)
+    assert forest is not None
+    lying = OneSided(predictor.manifest, forest, labels_from_content(content))
+
+    with pytest.raises(GoldenMismatchError, match=r"golden row 1 is answered .* on the short way"):
+        predictor.with_runtime(lying).prove_plain_answers([[5.1, 3.5, 1.4, 0.2], [6, 3, 5, 2]])
