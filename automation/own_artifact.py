@@ -75,10 +75,12 @@ def _manifest(data: ModelData, model: str) -> Mapping[str, Any]:
             f"{data.name} is an artifact of model {manifest.get('model')!r}, not of {model!r}; "
             "name the right one, or package this model"
         )
-    if manifest.get("runtime") not in list(Runtime) or not isinstance(manifest.get("files"), dict):
+    wanted = {"runtime": str, "files": dict, "estimator": str}
+    wrong = [key for key, kind in wanted.items() if not isinstance(manifest.get(key), kind)]
+    if wrong or manifest["runtime"] not in list(Runtime):
         raise ArtifactError(
-            f"{data.name} has a manifest with runtime {manifest.get('runtime')!r} and files "
-            f"{type(manifest.get('files')).__name__}; {AGAIN}"
+            f"{data.name} has a manifest with {wrong[0] if wrong else 'runtime'} "
+            f"{manifest.get(wrong[0] if wrong else 'runtime')!r}; {AGAIN}"
         )
     return manifest
 

@@ -185,7 +185,7 @@ def _kept(
     golden = json.loads(data.files[artifacts.GOLDEN_NAME])
     return Package(
         model=spec.model,
-        estimator=str(manifest.get("estimator", data.label)),
+        estimator=manifest["estimator"],
         artifact=artifacts.store(root, spec.model, data.content),
         accuracy=manifest.get("accuracy"),
         checked_rows=len(golden["instances"]),

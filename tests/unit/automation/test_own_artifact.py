@@ -76,8 +76,9 @@ def test_an_archive_with_an_estimator_alone_is_not_one_of_greenlights() -> None:
         (lambda files: with_manifest(files, schema_version=1), "schema_version 1; this"),
         (lambda files: files | {"manifest.json": b"[]"}, r"schema_version \[\]"),
         (lambda files: files | {"manifest.json": b"{"}, "is not JSON"),
-        (lambda files: with_manifest(files, runtime="torch"), "with runtime 'torch' and files"),
-        (lambda files: with_manifest(files, files=None), "with runtime 'onnx' and files NoneType"),
+        (lambda files: with_manifest(files, runtime="torch"), "with runtime 'torch'; package"),
+        (lambda files: with_manifest(files, files=None), "with files None; package it again"),
+        (lambda files: with_manifest(files, estimator=1), "with estimator 1; package it again"),
         (lambda files: files | {"extra": b""}, "says otherwise of extra; package it again"),
         (lambda files: files | {"model.onnx": b"x"}, r"says otherwise of model\.onnx"),
         (
