@@ -178,3 +178,19 @@ def test_the_health_check_command_follows_ping(iris: FittedModel, tmp_path: Path
         bad = run_command("ping", environment={"SAGEMAKER_BIND_TO_PORT": str(unused)})
 
     assert (good.returncode, bad.returncode) == (0, 1)
+
+
+def test_a_body_that_does_not_come_in_time_is_a_408_and_others_are_served_meanwhile(
+    iris: FittedModel, tmp_path: Path
+) -> None:
+    log_path = tmp_path / "server.log"
+    with started_server(iris.directory, log_path, GREENLIGHT_BODY_TIMEOUT_SECONDS="1") as server:
+        server.wait_until_pinged()
+        connection = an_unfinished_invocation(server)
+        served = server.invoke(BODY)
+        answer = connection.recv(65536)
+
+    connection.close()
+    assert served.status_code == 200
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"was not complete after 1 s" in answer
