@@ -97,7 +97,7 @@ def from_data(
         is_script_ours=spec.inference_script is not None,
         files=files,
         source={"name": data.label, "file": path, "sha256": digest},
-        notes=data.notes + notes,
+        notes=data.notes + notes + sample_rows.coverage_notes(trained),
     )
 
 

@@ -118,6 +118,22 @@ def _column_types(trained: TrainedModel, *, is_named: bool) -> Mapping[str, Any]
     return dict(frame.infer_objects().dtypes.items())
 
 
+def coverage_notes(trained: TrainedModel) -> tuple[str, ...]:
+    """Say of which classes there is no row; several outputs are not looked at."""
+    if not trained.class_names:
+        return ()
+    present = set(trained.training_labels.tolist())
+    classes = trained.estimator.classes_.tolist()
+    absent = [
+        name
+        for name, label in zip(trained.class_names, classes, strict=True)
+        if label not in present
+    ]
+    if not absent:
+        return ()
+    return (f"no row is of class {_some(absent)}: the golden rows prove nothing of it",)
+
+
 def read_table(path: Path) -> dict[str, list[str]]:
     """Read a CSV file with a header: the texts of each column.
 

@@ -16,7 +16,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from automation.errors import EstimatorFileError, SourceError
-from automation.sample_rows import read_table, trained_from_rows, with_estimator
+from automation.sample_rows import (
+    coverage_notes,
+    read_table,
+    trained_from_rows,
+    with_estimator,
+)
 from tests.support.trained_models import a_trained_model
 
 ROWS = pd.DataFrame({"age": [1.0, 2.0, 3.0, 4.0], "size": [4.0, 3.0, 2.0, 2.5]})
@@ -98,6 +103,16 @@ def test_a_column_of_true_and_false_is_one_of_booleans(write: Write) -> None:
     assert trained.live_rows.tolist() == [[1.0, True], [2.0, False]]
 
 
+def test_a_class_without_a_row_is_named(write: Write) -> None:
+    missing = trained_from_rows(unnamed(), "it", write("a,b,label\n1,2,0\n"), ["lo", "hi"])
+    covered = trained_from_rows(unnamed(), "it", write("a,b,label\n1,2,0\n1,2,1\n"))
+
+    assert coverage_notes(missing) == (
+        "no row is of class hi: the golden rows prove nothing of it",
+    )
+    assert coverage_notes(covered) == ()
+
+
 def test_a_regressor_takes_numbers_as_truth(write: Write) -> None:
     estimator = LinearRegression().fit(ROWS.to_numpy(), [1.0, 2.0, 3.0, 4.0])
 
@@ -105,6 +120,7 @@ def test_a_regressor_takes_numbers_as_truth(write: Write) -> None:
 
     assert trained.class_names == ()
     assert trained.live_labels.tolist() == [0.5, 10.0]
+    assert coverage_notes(trained) == ()
 
 
 @pytest.mark.parametrize(
