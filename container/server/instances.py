@@ -50,6 +50,7 @@ def request_from_instances(
     Raises:
         InvalidInstanceError: names the instance and feature, what was given and what is allowed
     """
+    instances = _rows_of_whole_records(instances, schema)
     if schema.pack_rows is not None:
         packed = schema.pack_rows(instances, len(schema.rules))
         if packed and len(instances) <= schema.max_rows:
@@ -142,6 +143,19 @@ def names_in_words(rules: Sequence[FeatureRule]) -> str:
     more = len(rules) - SHOWN_NAMES
     names = ", ".join(rule.name for rule in rules[:SHOWN_NAMES])
     return f"{names} and {more} more" if more > 0 else names
+
+
+def _rows_of_whole_records(instances: Any, schema: Schema) -> Any:
+    """Make rows of objects that have just the names of the features; give back all else."""
+    if type(instances) is not list or not 0 < len(instances) <= schema.max_rows:
+        return instances
+    width, names = len(schema.rules), schema.feature_names
+    if any(type(record) is not dict or len(record) != width for record in instances):
+        return instances
+    try:
+        return [[record[name] for name in names] for record in instances]
+    except KeyError:
+        return instances
 
 
 def _row_of_record(index: int, record: dict[str, Any], schema: Schema) -> list[Any]:

@@ -26,6 +26,7 @@ WHOLE_NUMBER = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 NOT_FINITE = re.compile(r"\s*[+-]?(nan|inf|infinity)\s*", re.ASCII | re.IGNORECASE)
 BOOLEANS = {"true": True, "false": False}
 PLAIN_BYTES = b"0123456789+-.eE, \t\r\n"
+QUOTED = frozenset(b'"\r\n')
 FIELD = "the body (text/csv)"
 
 Line = list[str]
@@ -95,7 +96,12 @@ def _texts(numbers: Any) -> list[bytes]:
 
 def _plain_text(body: bytes, schema: Schema, has_header: bool | None) -> bytes | None:
     """Make JSON of what nearly every body is, lines of plain numbers; None where it is not that."""
-    if has_header or schema.plain_type is None or body.translate(None, PLAIN_BYTES):
+    if schema.plain_type is None:
+        return None
+    if has_header is not False:
+        rest = _after_plain_header(body, schema)
+        body, has_header = (body, has_header) if rest is None else (rest, False)
+    if has_header or not body or body.translate(None, PLAIN_BYTES):
         return None
     # Where features are called 0, 1, 2, ... a line of numbers may be a header.
     if has_header is None and not schema.feature_names[0].encode().translate(None, PLAIN_BYTES):
@@ -105,6 +111,18 @@ def _plain_text(body: bytes, schema: Schema, has_header: bool | None) -> bytes |
     if lines > schema.max_rows or text.count(b",") != lines * (len(schema.rules) - 1):
         return None
     return b"[[%b]]" % text.replace(b"\n", b"],[")
+
+
+def _after_plain_header(body: bytes, schema: Schema) -> bytes | None:
+    """Give what follows a header of the names in their own order; None where there is another."""
+    if not body.startswith(schema.feature_names[0].encode()):
+        return None
+    header = ",".join(schema.feature_names).encode()
+    # A name with a comma, a quote or a line's end in it would be written in quotes.
+    if header.count(b",") >= len(schema.rules) or not QUOTED.isdisjoint(header):
+        return None
+    line, end, rest = body.partition(b"\n")
+    return rest if end and line.removesuffix(b"\r") == header else None
 
 
 def _checked_rows(body: bytes, schema: Schema, has_header: bool | None) -> list[list[Any]]:
@@ -170,7 +188,7 @@ def _is_header(line: Line, schema: Schema) -> bool:
     """
     if len(line) > 2 * len(schema.rules):
         return False
-    names = [name.strip() for name in line]
+    names = _names_of(line, schema)
     if len(names) == len(schema.rules) and set(names) == schema.positions.keys():
         return True
     has_no_number = not any(NUMBER.fullmatch(name) or NOT_FINITE.fullmatch(name) for name in names)
@@ -178,9 +196,13 @@ def _is_header(line: Line, schema: Schema) -> bool:
     return len(names) > 1 and only_numbers_belong and has_no_number and all(names)
 
 
+def _names_of(line: Line, schema: Schema) -> list[str]:
+    return [cell if cell in schema.positions else cell.strip() for cell in line]
+
+
 def _order(header: Line, schema: Schema) -> list[int]:
     """Give the column of each feature."""
-    names = [name.strip() for name in header]
+    names = _names_of(header, schema)
     column_of = {name: column for column, name in enumerate(names)}
     missing = (name for name in schema.feature_names if name not in column_of)
     unknown = (name for name in names if name not in schema.positions)

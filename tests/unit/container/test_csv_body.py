@@ -65,6 +65,31 @@ def test_rows_are_read_in_the_order_of_the_features(body: bytes, has_header: boo
     assert (request.form, request.rows) == (Form.INSTANCES, [[5.0, 0.2], [1.0, 2.0]])
 
 
+@given(
+    names=st.sampled_from(
+        [("length", "width"), ("1", "2"), ("a,b", "c"), ('"a"', "b"), (" a", "b "), ("a\nb", "c")]
+    ),
+    header=st.sampled_from(["{0},{1}", "{1},{0}", '"{0}","{1}"', "{0}", "{0},{1},", " {0},{1}"]),
+    end=st.sampled_from(["\n", "\r\n", "\r", "\n\n", ""]),
+    rest=st.sampled_from(["5,6", "5,6\n7,8\n", "", "5", "x,6"]),
+    has_header=st.sampled_from([True, False, None]),
+)
+def test_a_header_read_quickly_is_the_one_read_exactly(
+    names: tuple[str, str], header: str, end: str, rest: str, has_header: bool | None
+) -> None:
+    body = (header.format(*names) + end + rest).encode()
+    schema = a_schema(names=names)
+    exact_schema = replace(schema, plain_type=None, quick=None, pack_rows=None)
+
+    def read(schema: Schema) -> object:
+        try:
+            return decode_csv(body, schema, has_header=has_header).rows
+        except RequestError as error:
+            return str(error)
+
+    assert read(schema) == read(exact_schema)
+
+
 def test_features_called_by_numbers_have_a_header_only_where_it_is_exactly_theirs() -> None:
     schema = a_schema(names=["1", "2"])
 

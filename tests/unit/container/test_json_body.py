@@ -84,6 +84,33 @@ def test_an_answer_put_together_from_pieces_is_the_one_the_rule_gives(
     assert packed == quick
 
 
+RECORDS = st.lists(
+    st.one_of(
+        st.dictionaries(
+            st.sampled_from(["length", "width", "depth"]), st.sampled_from([1, 2.5, None, "x"])
+        ),
+        st.just([1, 2]),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@given(records=RECORDS)
+def test_records_read_at_once_are_those_read_one_by_one(records: list[Any]) -> None:
+    body = json.dumps({"instances": records}).encode()
+    # A list and an object are not read at once.
+    mixed = json.dumps({"instances": [*records[:2], [1, 2]]}).encode()
+
+    read = decoded(body, a_schema())
+    one_by_one = decoded(mixed, a_schema())
+
+    if isinstance(read, tuple) and len(records) < 3:
+        assert one_by_one[2] == [*read[2], [1.0, 2.0]]
+    if isinstance(one_by_one, tuple) and len(records) < 3:
+        assert isinstance(read, tuple)
+
+
 def test_records_are_rows_by_name() -> None:
     request = decode_json(
         b'{"instances": [{"width": 0.2, "length": 5}, [6, 1], {"length": 1, "width": 2}]}',
