@@ -37,6 +37,8 @@ FLOAT_TYPES = ("float32", "float64")
 # skl2onnx 1.20 is tested up to these; ours write TreeEnsemble, which came with the fifth.
 OPSETS = {"": 21, "ai.onnx.ml": 3}
 ML_OPSET = 5
+# As the server has it: this one rounds float64 factors to float32 (ONNX Runtime 1.31).
+UNSAFE_OPTIMIZERS = ["MatMulScaleFusion"]
 QUIET = 4  # ONNX Runtime's log level for "fatal only": a failed row is counted, not printed
 SUPPORTED = "https://onnx.ai/sklearn-onnx/supported.html"
 OTHER_WAY = "serve it with scikit-learn itself (`runtime: sklearn` in the model's spec)"
@@ -201,12 +203,15 @@ def _written(
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 
     from automation.category_converter import category_converters, category_shapes
+    from automation.function_converter import function_converters, function_shapes
     from automation.margin_converter import margin_converters, margin_shapes
     from automation.tree_converter import tree_converters, tree_shapes
 
     types = {"float32": FloatTensorType, "float64": DoubleTensorType, "string": StringTensorType}
-    converters = category_converters() | tree_converters() | margin_converters()
-    shapes = category_shapes(is_float64=float_type == "float64") | tree_shapes() | margin_shapes()
+    converters = category_converters() | tree_converters()
+    converters |= margin_converters() | function_converters()
+    shapes = category_shapes(is_float64=float_type == "float64") | tree_shapes()
+    shapes |= margin_shapes() | function_shapes()
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of versions it was not tested with; the rows decide
@@ -243,7 +248,10 @@ def _session(graph: Graph, trained: TrainedModel) -> Any:
     options.inter_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(
-            graph.content, options, providers=["CPUExecutionProvider"]
+            graph.content,
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=UNSAFE_OPTIMIZERS,
         )
     except Exception as err:
         raise ConversionError(

@@ -24,7 +24,7 @@ from automation.driver import ROOT
 from automation.errors import ConversionError, EqualityError
 from automation.spec import load_spec
 from automation.training import train
-from tests.support.trained_models import a_trained_model
+from tests.support.trained_models import a_model_of_table, a_table, a_trained_model
 
 ROWS = np.array([[1.0], [2.0]])
 
@@ -176,3 +176,16 @@ def test_the_first_row_that_differs_is_named(given: Answers, message: str) -> No
 
     assert difference is not None
     assert message in difference
+
+
+def test_one_scaled_feature_keeps_its_labels_next_to_the_boundary() -> None:
+    # ONNX Runtime would fold the scaler's one factor into the product behind it, as a float32.
+    frame = a_table()[["age"]]
+    labels = (frame["age"] > 45).to_numpy().astype(int)
+    estimator = make_pipeline(StandardScaler(), LogisticRegression())
+
+    graph = convert(a_model_of_table(estimator, frame, labels))
+
+    assert graph.float_type == "float64"
+    assert graph.rows is not None
+    assert len(graph.rows) > 300
