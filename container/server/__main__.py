@@ -46,7 +46,8 @@ def main(arguments: Sequence[str]) -> int:
 
             return load(Path(arguments[1]), settings)
         # As process 1 of a container, a signal without a handler would be ignored while we load.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        # An exception would be taken for a failure of the inference script being loaded.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         return serve(settings)
     except SettingsError as error:
         log(logging.CRITICAL, "invalid_settings", problems=error.problems)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.container_process import Serve, Server
+from tests.support.container_process import STOP_SECONDS, Serve, Server, started_server
 from tests.support.onnx_models import an_iris_classifier
 from tests.support.sklearn_models import add_script
 
@@ -29,6 +29,14 @@ def predict_fn(data, model):
     if len(data) == 3:
         time.sleep({SLOW_SECONDS})
     return checked(model.predict(data)), model.predict_proba(data)
+"""
+ENDLESS = """
+import pathlib, time
+
+def model_fn(model_dir):
+    pathlib.Path({path!r}).touch()
+    while True:
+        time.sleep(0.1)
 """
 HELPER = """
 def checked(labels):
@@ -97,6 +105,20 @@ def test_a_slow_script_does_not_hold_up_pings(server: Server) -> None:
     assert ping.status_code == 200
     assert slow.is_alive(), f"the script was not slow: {time.monotonic() - began} s"
     slow.join()
+
+
+def test_sigterm_ends_a_server_whose_script_is_still_loading(tmp_path: Path) -> None:
+    fitted = an_iris_classifier(tmp_path / "model")
+    loading = tmp_path / "loading"
+    add_script(fitted.directory, ENDLESS.format(path=str(loading)))
+
+    with started_server(fitted.directory, tmp_path / "log") as server:
+        while not loading.exists():
+            assert server.process.poll() is None
+            time.sleep(0.02)
+        server.process.terminate()
+
+        assert server.process.wait(STOP_SECONDS) == 0
 
 
 def test_a_script_that_cannot_be_loaded_never_goes_in_service(serve: Serve, tmp_path: Path) -> None:
