@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import PredictionError
 from .model import Inputs, Prediction, Runtime
 
 
@@ -121,8 +120,8 @@ def predict_together(runtime: Runtime, parts: Sequence[Part]) -> list[Prediction
         }
         try:
             return list(cut(runtime.predict(joined), [part.rows for part in parts]))
-        except PredictionError:
-            pass  # told to the one whose rows it is, below
+        except Exception:  # noqa: BLE001 - told to the one whose rows it is, below
+            pass
     return [_predicted(runtime, part.inputs) for part in parts]
 
 

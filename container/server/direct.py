@@ -18,7 +18,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter_ns
-from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from .bodies import BROKEN_OFF, too_slow
 from .errors import MalformedBodyError, ServerError
@@ -205,29 +205,36 @@ class Direct:
             if plain is not None:
                 self._here.answer_json(call, *plain)
                 return
-            are_others_coming = self._predictor.batches and self._are_others_coming()
-            answer = self._predictor.answer_now(
-                Invocation(body, call.headers, call.request_id),
-                is_alone=not (are_others_coming or self._gathered),
-            )
-            if type(answer) is Answer:
-                self._here.answer(call, answer)
-            elif answer is None:
-                self._on_loop(self._finish, call, body)
-            else:
-                self._gathered.append(Gathered(call, body, cast("Prepared", answer)))
-                if are_others_coming and len(self._gathered) < LARGEST_BATCH:
-                    self._await_others()
-                else:
-                    self._answer_gathered(self._here)
+            self._answer_or_gather(call, body)
         except CLIENT_GONE:
             self._here.refuse(call, MalformedBodyError(BROKEN_OFF))
         except Exception as error:  # noqa: BLE001 - the edge: granian would lose it
             self._here.refuse(call, with_payload(error, body))
+        if self._gathered:
+            # Whatever became of this one, it may be the one the others waited for.
+            if len(self._gathered) < LARGEST_BATCH and self._are_others_coming():
+                self._await_others()
+            else:
+                self._answer_gathered(self._here)
+
+    def _answer_or_gather(self, call: Arrival, body: bytes) -> None:
+        is_alone = not (self._predictor.batches and (self._gathered or self._are_others_coming()))
+        answer = self._predictor.answer_now(
+            Invocation(body, call.headers, call.request_id), is_alone=is_alone
+        )
+        if answer is None:
+            self._on_loop(self._finish, call, body)
+        elif isinstance(answer, Answer):
+            self._here.answer(call, answer)
+        else:
+            self._gathered.append(Gathered(call, body, answer))
 
     def _are_others_coming(self) -> bool:
         """Tell whether a body must be about to arrive; nobody waits for a client that is slow."""
-        newest = next(reversed(self._waiting), None)
+        try:
+            newest = next(reversed(self._waiting), None)
+        except RuntimeError:
+            return False  # the event loop has just taken out one that was too slow
         return newest is not None and perf_counter_ns() - newest.started_ns < self.arrival_ns
 
     def _await_others(self) -> None:

@@ -222,11 +222,15 @@ class ModelPredictor:
         parts = [Part(each.request.inputs, len(each.request.rows)) for each in prepared]
         results = predict_together(self._runtime, parts)
         return [
-            result
-            if isinstance(result, Exception)
-            else self._encoded(each.written, each.request, result, None)
+            result if isinstance(result, Exception) else self._encoded_or_error(each, result)
             for each, result in zip(prepared, results, strict=True)
         ]
+
+    def _encoded_or_error(self, prepared: Prepared, prediction: Prediction) -> Answer | Exception:
+        try:
+            return self._encoded(prepared.written, prepared.request, prediction, None)
+        except Exception as error:  # noqa: BLE001 - handed to the request, which alone fails
+            return error
 
     def _decoded(self, invocation: Invocation) -> tuple[str, Request]:
         get = invocation.headers.get

@@ -75,6 +75,16 @@ def test_a_bad_request_fails_alone(inline_rows: int) -> None:
     assert runtime.calls == [[1, 13, 2], [1], [13], [2]]
 
 
+def test_a_model_that_answers_too_little_for_a_batch_is_asked_for_each() -> None:
+    class Forgetful(Doubler):
+        def predict(self, inputs: Inputs) -> Prediction:
+            if len(inputs["X"]) > 1:
+                raise IndexError("lost count")
+            return super().predict(inputs)
+
+    assert asyncio.run(predicted(batcher(Forgetful()), [1], [2])) == [[2], [4]]
+
+
 def test_a_batch_has_no_more_rows_than_allowed() -> None:
     runtime = Doubler()
 

@@ -193,6 +193,22 @@ def test_a_bad_request_of_a_batch_fails_alone(
     assert runtime.calls == [3, 1, 1, 1]
 
 
+@pytest.mark.parametrize("last", [b"{", b'{"instances": [[1, 2, 3, 4]], "explain": true}'])
+def test_those_who_waited_for_a_request_that_joins_no_batch_are_answered_with_it(
+    model: ModelPredictor, runtime: CountingRuntime, last: bytes
+) -> None:
+    async def answered() -> list[int | None]:
+        served = Served(model.with_runtime(runtime), Settings(), arrival_ns=LONG_NS)
+        exchanges = [served.offer(body) for body in (BODY, BODY, last)]
+        for exchange in exchanges:
+            exchange.arrive()
+        at_once = [exchange.status for exchange in exchanges[:2]]
+        await until_answered(*exchanges)
+        return at_once
+
+    assert on_a_loop(answered) == [200, 200]
+
+
 def test_nobody_waits_for_a_body_that_does_not_come(
     model: ModelPredictor, runtime: CountingRuntime
 ) -> None:
