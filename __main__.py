@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import names
-from components.artifact import ArtifactError, find_artifact
+from components.artifact import Artifact, ArtifactError, find_artifact
 from components.endpoint_autoscaling import EndpointAutoscaling, EndpointAutoscalingArgs
 from components.endpoint_monitoring import EndpointMonitoring, EndpointMonitoringArgs
 from components.foundation import (
@@ -57,14 +57,19 @@ def declare_foundation(settings: Settings, tags: dict[str, str]) -> FoundationOu
     return foundation.outputs
 
 
+def artifact_of(settings: ModelSettings) -> Artifact:
+    """The archive the settings name."""
+    try:
+        return find_artifact(settings.artifact, settings.artifact_digest, PROJECT_DIRECTORY)
+    except ArtifactError as error:
+        raise pulumi.RunError(str(error)) from error
+
+
 def declare_model(
     settings: ModelSettings, stage: str, foundation: FoundationOutputs, tags: dict[str, str]
 ) -> None:
     """The model, its endpoint, and what scales and watches it."""
-    try:
-        artifact = find_artifact(settings.artifact, settings.artifact_digest, PROJECT_DIRECTORY)
-    except ArtifactError as error:
-        raise pulumi.RunError(str(error)) from error
+    artifact = artifact_of(settings)
     stem = names.model_stem(settings.name, stage)
     region = aws.get_region_output().region
     package = ModelPackage(

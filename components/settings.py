@@ -263,12 +263,7 @@ def _model_from(reader: SettingReader) -> ModelSettings | None:
         meaning="letters, digits and dashes, at most 63 characters",
     )
     runtime = reader.choice("runtime", ModelRuntime, default=ModelRuntime.ONNX)
-    environment = reader.texts_by_name("environment")
-    if len(environment) > _MAXIMUM_ENVIRONMENT_ENTRIES:
-        reader.refuse(
-            "environment",
-            f"has {len(environment)} entries; SageMaker takes {_MAXIMUM_ENVIRONMENT_ENTRIES}",
-        )
+    environment = _environment_from(reader)
     scaling = _scaling_from(reader)
     deployment = deployment_from(reader.section("deployment"))
     swap = reader.choice("swap", SwapMode, default=SwapMode.MANAGED)
@@ -297,6 +292,16 @@ def _model_from(reader: SettingReader) -> ModelSettings | None:
         swap=swap,
         runtime=runtime,
     )
+
+
+def _environment_from(reader: SettingReader) -> dict[str, str]:
+    environment = reader.texts_by_name("environment")
+    if len(environment) > _MAXIMUM_ENVIRONMENT_ENTRIES:
+        reader.refuse(
+            "environment",
+            f"has {len(environment)} entries; SageMaker takes {_MAXIMUM_ENVIRONMENT_ENTRIES}",
+        )
+    return environment
 
 
 def _needed(

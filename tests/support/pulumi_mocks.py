@@ -3,6 +3,7 @@
 What it can't prove: that a provider accepts the inputs, and the order of real operations.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,6 +118,7 @@ def record(
         program: declares resources; a mapping it returns counts as its exports.
         stack_outputs: the exports of any stack it refers to.
     """
+    _ensure_event_loop()
     provider = Provider(stack_outputs={} if stack_outputs is None else stack_outputs)
     monitor = RecordingMonitor(provider)
     mocks.set_mocks(provider, project="greenlight", stack=stack_name, monitor=monitor)
@@ -132,6 +134,14 @@ def record(
         registrations=tuple(_registration(request, provider) for request in monitor.requests),
         exports=exports,
     )
+
+
+def _ensure_event_loop() -> None:
+    """Give Pulumi the event loop it expects; whoever ran asyncio before may have left none."""
+    try:
+        asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 def _registration(request: Any, provider: Provider) -> Registration:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,68 +14,35 @@ import pytest
 
 from server.errors import (
     ArtifactError,
-    GoldenMismatchError,
-    InvalidScriptError,
     MalformedBodyError,
     NotAcceptableError,
     NotExplainableError,
     RequestError,
     ScriptError,
-    ScriptRefusalError,
     UnsupportedContentTypeError,
 )
-from server.predictor import Answer, Invocation, load_predictor, load_served
-from server.script_predictor import ScriptPredictor, reply_of
+from server.predictor import load_predictor
+from server.script_predictor import reply_of
 from server.settings import Settings
-from tests.support.onnx_models import FittedModel, a_regressor, an_iris_classifier
-from tests.support.rsgi import RequestHeaders
+from tests.support.onnx_models import FittedModel, an_iris_classifier
+from tests.support.scripts import (
+    BARE,
+    CSV,
+    INPUT_ONLY,
+    MODEL_ONLY,
+    OF_ITS_OWN,
+    PREDICT_ONLY,
+    PROBABILITIES_TOO,
+    ROWS,
+    answered,
+    loaded,
+    scripts_forgotten,
+)
 from tests.support.sklearn_models import (
     a_classifier_of_frames,
     a_neighbors_classifier,
     add_script,
 )
-
-ROWS = b'{"features": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]}'
-BARE = b"[[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]"
-CSV = b"5.1,3.5,1.4,0.2\n6.7,3.0,5.2,2.3\n"
-
-PREDICT_ONLY = """
-def predict_fn(data, model):
-    return model.predict(data)
-"""
-PROBABILITIES_TOO = """
-def predict_fn(data, model):
-    return model.predict(data), model.predict_proba(data)
-"""
-MODEL_ONLY = """
-import os
-from skops.io import get_untrusted_types, load
-
-def model_fn(model_dir):
-    path = os.path.join(model_dir, "model.skops")
-    return load(path, trusted=get_untrusted_types(file=path))
-"""
-A_CLASS_OF_ITS_OWN = """
-class Petals:
-    def predict(self, rows):
-        return rows[9999]
-
-def model_fn(model_dir):
-    return Petals()
-"""
-OF_ITS_OWN = """
-import json
-
-def output_fn(prediction, accept):
-    return json.dumps({"kinds": [int(label) for label in prediction], "accept": accept})
-"""
-INPUT_ONLY = """
-import numpy as np
-
-def input_fn(body, content_type):
-    assert content_type == "text/tab-separated-values" and isinstance(body, bytes)
-    return np.array([line.split(b"\\t") for line in body.splitlines()], dtype=float)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -92,26 +57,9 @@ def artifact(iris: FittedModel, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _unload() -> Iterator[None]:
-    """Forget the script and its neighbours, as each server process has but one."""
-    modules, path = set(sys.modules), list(sys.path)
-    yield
-    for name in set(sys.modules) - modules:
-        if name in ("inference", "helper"):
-            del sys.modules[name]
-    sys.path[:] = path
-
-
-def loaded(directory: Path, source: str, **neighbors: str) -> ScriptPredictor:
-    add_script(directory, source, **neighbors)
-    predictor = load_served(directory, Settings())
-    assert isinstance(predictor, ScriptPredictor)
-    return predictor
-
-
-def answered(predictor: ScriptPredictor, body: bytes, **headers: str) -> Answer:
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return asyncio.run(predictor.answer(Invocation(body, RequestHeaders(given), "id-1")))
+def _forget_scripts() -> Iterator[None]:
+    with scripts_forgotten():
+        yield
 
 
 def test_a_script_with_only_predict_fn_answers_json_and_csv(artifact: Path) -> None:
@@ -243,155 +191,6 @@ def test_npy_and_json_lines_are_written_too(artifact: Path) -> None:
         {"predictions": [0]},
         {"predictions": [2]},
     ]
-
-
-def test_an_error_in_a_function_is_named_by_function_and_line(artifact: Path) -> None:
-    source = """
-def inner(data):
-    return 1 / (len(data) - 2)
-
-def predict_fn(data, model):
-    inner(data)
-    return model.predict(data)
-"""
-    predictor = loaded(artifact, source)
-
-    with pytest.raises(ScriptError) as caught:
-        answered(predictor, ROWS)
-
-    assert str(caught.value) == (
-        "inference.py: predict_fn, line 3 in inner: ZeroDivisionError; "
-        "the log has the rest under this request id"
-    )
-    assert "division by zero" in str(caught.value.__cause__)
-
-
-def test_what_a_script_says_in_an_exception_does_not_reach_clients(artifact: Path) -> None:
-    source = "def predict_fn(data, model):\n    raise ValueError('the key is 4711')\n"
-    with pytest.raises(InvalidScriptError, match="4711"):
-        loaded(artifact, source)
-    source = "def input_fn(body, content_type):\n    raise ValueError('the key is 4711')\n"
-    del sys.modules["inference"]
-    predictor = loaded(artifact, source)
-
-    with pytest.raises(ScriptError) as caught:
-        answered(predictor, ROWS)
-
-    assert "inference.py: input_fn, line 2: ValueError" in str(caught.value)
-    assert "4711" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [(400, ScriptRefusalError), (422, ScriptRefusalError), (415, UnsupportedContentTypeError)],
-)
-def test_an_exception_with_a_status_code_refuses_the_request(
-    artifact: Path, status: int, kind: type[RequestError]
-) -> None:
-    source = f"""
-class Refusal(Exception):
-    status_code = {status}
-
-def input_fn(body, content_type):
-    raise Refusal("send tabs")
-"""
-    predictor = loaded(artifact, source)
-
-    with pytest.raises(kind, match="send tabs") as caught:
-        answered(predictor, CSV, content_type="text/csv")
-
-    assert type(caught.value) is kind
-
-
-def test_an_exit_in_a_script_is_an_error_and_not_the_end(artifact: Path) -> None:
-    predictor = loaded(
-        artifact, "import sys\ndef input_fn(body, content_type):\n    sys.exit('done')\n"
-    )
-
-    with pytest.raises(ScriptError, match="input_fn, line 3: SystemExit"):
-        answered(predictor, ROWS)
-
-
-def test_a_model_of_the_scripts_own_is_blamed_by_its_line(artifact: Path) -> None:
-    with pytest.raises(
-        InvalidScriptError, match=r"inference\.py: predict, line 4: IndexError: .*out of bounds"
-    ):
-        loaded(artifact, A_CLASS_OF_ITS_OWN)
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ("def predict_fn(data, model)\n", "inference.py, line 1: SyntaxError"),
-        ("import nothing_such\n", "inference.py, line 1: ModuleNotFoundError: No module named"),
-        ("X = 1\n", "has none of model_fn, input_fn, predict_fn, output_fn"),
-        ("def predict_fn(data): ...\n", r"predict_fn cannot be called with \(data, model\)"),
-        ("async def predict_fn(data, model): ...\n", "predict_fn is async"),
-        ("predict_fn = 3\n", "predict_fn is a int, which is no function"),
-        ("def transform_fn(m, b, c, a): ...\n", "transform_fn is not called here; split it into"),
-        (
-            "def model_fn(model_dir):\n    return open(model_dir + '/none')\n",
-            r"inference\.py: model_fn, line 2: FileNotFoundError: .*none",
-        ),
-        (
-            "def model_fn(model_dir):\n    return 'a path'\n",
-            "model_fn returned a str, which has no predict; return an estimator, or write",
-        ),
-    ],
-)
-def test_a_script_that_cannot_serve_is_refused_by_name(
-    artifact: Path, source: str, message: str
-) -> None:
-    with pytest.raises(InvalidScriptError, match=message):
-        loaded(artifact, source)
-
-
-def test_a_script_named_like_a_module_is_refused(artifact: Path) -> None:
-    add_script(artifact, PREDICT_ONLY, json=PREDICT_ONLY)
-
-    with pytest.raises(InvalidScriptError, match="called like the module 'json'"):
-        load_served(artifact, Settings(program="json.py"))
-
-
-def test_the_platforms_program_names_another_file_of_the_artifact(artifact: Path) -> None:
-    add_script(artifact, PREDICT_ONLY, helper="def predict_fn(data, model):\n    return [7, 8]\n")
-
-    with pytest.raises(InvalidScriptError, match=r"'serve\.py', and the artifact has code/helper"):
-        load_served(artifact, Settings(program="serve.py"))
-    predictor = load_served(artifact, Settings(program="helper.py"))
-
-    assert isinstance(predictor, ScriptPredictor)
-    assert json.loads(answered(predictor, ROWS).body) == {"predictions": [7, 8]}
-
-
-def test_a_script_that_answers_a_golden_row_otherwise_never_serves(artifact: Path) -> None:
-    source = "def predict_fn(data, model):\n    return [2 for _ in data]\n"
-
-    with pytest.raises(GoldenMismatchError, match=r"golden row 0: inference\.py answers 2, recor"):
-        loaded(artifact, source)
-
-
-def test_a_regressor_is_proven_by_value(tmp_path: Path) -> None:
-    a_regressor(tmp_path)
-
-    with pytest.raises(GoldenMismatchError, match=r"golden row 0: inference\.py answers 1\."):
-        loaded(tmp_path, "def predict_fn(data, model):\n    return model.predict(data) + 1\n")
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        PREDICT_ONLY,
-        "NAMES = 'setosa versicolor virginica'.split()\n"
-        "def predict_fn(data, model):\n    return [NAMES[i] for i in model.predict(data)]\n",
-        OF_ITS_OWN,
-        INPUT_ONLY,
-    ],
-)
-def test_golden_rows_pass_where_the_script_agrees_or_speaks_its_own_form(
-    artifact: Path, source: str
-) -> None:
-    assert loaded(artifact, source).manifest.model == "iris"
 
 
 def test_defaults_stay_strict(artifact: Path) -> None:
