@@ -3,8 +3,8 @@
 A training script is any Python file with `train(estimator: str) -> dict`; it needs nothing of
 greenlight. `RETURNED_KEYS` lists the keys, `TrainedModel` says what they mean. Rows may be a
 DataFrame (for an estimator that was fitted on one, with the same column names as
-`feature_names`), an array, or lists; cells are numbers, texts, booleans, and None or NaN for what is
-missing. Labels of several outputs are (rows, outputs), with `class_names` a list for each output
+`feature_names`), an array, or lists; cells are numbers, texts, booleans, and None or NaN for what
+is missing. Labels of several outputs are (rows, outputs), `class_names` then a list for each output
 and, if wanted, `output_names`.
 """
 
