@@ -168,7 +168,20 @@ def misfits(trained: TrainedModel) -> list[str]:
         problems.append(
             f"{len(trained.class_names)} class_names for an estimator with {len(classes)} classes"
         )
+    problems.extend(_misfits_of_outputs(trained.outputs, classes))
     return problems
+
+
+def _misfits_of_outputs(outputs: tuple[OutputNames, ...], classes: object) -> list[str]:
+    # A classifier without class names would be taken for a regressor whose values are its classes.
+    if not outputs or not isinstance(classes, list | tuple):
+        return []
+    return [
+        f"{len(output.class_names)} class_names for output {output.name!r} of an estimator with "
+        f"{len(known)} classes there; give a list of class names for each output"
+        for output, known in zip(outputs, classes, strict=False)
+        if len(output.class_names) != len(known)
+    ]
 
 
 def _load_script(path: Path) -> ModuleType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from automation.driver import ROOT
@@ -84,3 +85,20 @@ def test_rows_and_names_that_do_not_fit_are_all_named() -> None:
     assert "training_rows of shape (20, 2) for 3 feature_names" in message
     assert "1 live_labels for 10 live_rows" in message
     assert "1 class_names for an estimator with 2 classes" in message
+
+
+def test_a_classifier_of_several_outputs_needs_class_names_for_each() -> None:
+    returned = returned_by_train()
+    labels = np.c_[returned["training_labels"], returned["training_rows"][:, 1].astype(int)]
+    returned |= {
+        "estimator": returned["estimator"].fit(returned["training_rows"], labels),
+        "training_labels": labels,
+        "live_labels": labels[::2],
+        "class_names": (),
+    }
+
+    with pytest.raises(TrainingError, match="0 class_names for output 'output_1' of an estimator"):
+        trained_from_returned(returned, "forest", SCRIPT)
+
+    returned["class_names"] = (("low", "high"), ("a", "b", "c"))
+    assert trained_from_returned(returned, "forest", SCRIPT).is_classifier
