@@ -70,10 +70,18 @@ class ScriptPredictor:
         runtime: the same model, for rows of our own decoding
         takes_frame: whether `predict_fn` is given a DataFrame
         artifact: knows the features and the limits
+        thread: the one that the script runs in
     """
 
     def __init__(
-        self, artifact: Artifact, script: Script, model: Any, runtime: Runtime, *, takes_frame: bool
+        self,
+        artifact: Artifact,
+        script: Script,
+        model: Any,
+        runtime: Runtime,
+        *,
+        takes_frame: bool,
+        thread: ThreadPoolExecutor,
     ) -> None:
         self.manifest: Manifest = artifact.manifest
         self.runtime_name = "script"
@@ -82,7 +90,7 @@ class ScriptPredictor:
         self._model = model
         self._runtime = runtime
         self._takes_frame = takes_frame
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="script")
+        self._thread = thread
 
     async def answer(self, invocation: Invocation) -> Answer:
         """Answer an invocation of whatever content type the script takes.
@@ -194,6 +202,12 @@ def script_predictor(artifact: Artifact, settings: Settings) -> ScriptPredictor:
         ArtifactError: as for a model without a script
         GoldenMismatchError: it answers the golden rows otherwise
     """
+    # Loaded where it is called later: what `model_fn` opens may be of use in its own thread alone.
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="script")
+    return thread.submit(_loaded, artifact, settings, thread).result()
+
+
+def _loaded(artifact: Artifact, settings: Settings, thread: ThreadPoolExecutor) -> ScriptPredictor:
     script = _script_of(artifact, settings)
     model: Any
     manifest = artifact.manifest
@@ -208,7 +222,9 @@ def script_predictor(artifact: Artifact, settings: Settings) -> ScriptPredictor:
         model = ServedModel(runtime, manifest)
         if isinstance(runtime, SklearnRuntime):
             model = runtime.estimator
-    predictor = ScriptPredictor(artifact, script, model, runtime, takes_frame=takes_frame)
+    predictor = ScriptPredictor(
+        artifact, script, model, runtime, takes_frame=takes_frame, thread=thread
+    )
     proof = prove_script(predictor.answer_here, script, artifact)
     log(
         logging.INFO,

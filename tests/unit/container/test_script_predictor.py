@@ -169,6 +169,19 @@ def output_fn(prediction, accept):
     assert (answer.media_type, answer.body) == ("text/plain", b"11,12")
 
 
+def test_a_script_is_loaded_and_called_in_one_thread(artifact: Path) -> None:
+    source = """
+import json, threading
+HERE = threading.get_ident()
+
+def predict_fn(data, model):
+    return {"is_same": threading.get_ident() == HERE}
+"""
+    predictor = loaded(artifact, source)
+
+    assert json.loads(answered(predictor, ROWS).body) == {"is_same": True}
+
+
 def test_a_dataframe_reaches_predict_fn_where_the_model_takes_one(tmp_path: Path) -> None:
     a_classifier_of_frames(tmp_path)
     predictor = loaded(
