@@ -1,5 +1,6 @@
-"""The inference server of a greenlight endpoint: SageMaker's container contract over an ONNX model.
+"""The inference server of a greenlight endpoint: SageMaker's container contract over one artifact.
 
 A self-contained package: it imports nothing of the repository around it, because the image holds
-nothing else. It never unpickles anything: what is served is `model.onnx` and two JSON files.
+nothing else. Of an artifact it runs no code but the inference script, and it unpickles nothing
+unless GREENLIGHT_ALLOW_PICKLE says so.
 """

@@ -115,10 +115,12 @@ def next_batch(waiting: deque[Waiting], max_rows: int) -> list[Waiting]:
 def predict_together(runtime: Runtime, parts: Sequence[Part]) -> list[Prediction | Exception]:
     """Predict a batch by one call; where that cannot be, or fails, each request by its own."""
     if len(parts) > 1 and len({kinds_of(part.inputs) for part in parts}) == 1:
-        joined = {
-            name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs
-        }
         try:
+            # Joined in here: whatever fails, a batch that raises would leave all of it unanswered.
+            joined = {
+                name: np.concatenate([part.inputs[name] for part in parts])
+                for name in parts[0].inputs
+            }
             return list(cut(runtime.predict(joined), [part.rows for part in parts]))
         except Exception:  # noqa: BLE001 - told to the one whose rows it is, below
             pass

@@ -269,7 +269,11 @@ class Direct:
         while self._gathered:
             batch = list(self._taken())
             replies.counters.ran_batch(len(batch))
-            answers = self._predictor.answer_together([each.prepared for each in batch])
+            answers: Sequence[Answer | Exception]
+            try:
+                answers = self._predictor.answer_together([each.prepared for each in batch])
+            except Exception as error:  # noqa: BLE001 - they are nobody else's to answer any more
+                answers = [error] * len(batch)
             for each, answer in zip(batch, answers, strict=True):
                 if isinstance(answer, Exception):
                     replies.refuse(each.call, with_payload(answer, each.body))

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import socket
 from typing import Any, Protocol
 
 from granian.constants import HTTPModes
 from granian.server.embed import AsyncWorker, Server
+
+from .logs import log
 
 # Their stubs say little of what they take.
 _granian: Any = importlib.import_module("granian._granian")
@@ -72,7 +75,8 @@ class _Scheduler(_granian.CallbackScheduler):  # type: ignore[misc]
         def offer(watcher: Any) -> None:
             try:
                 is_taken = take(watcher.scope, watcher.proto)
-            except Exception:  # noqa: BLE001 - granian asks nobody about errors here
+            except Exception as error:  # noqa: BLE001 - granian asks nobody about errors here
+                log(logging.ERROR, "request_not_taken", error=error)
                 is_taken = False
             if not is_taken:
                 schedule(watcher)

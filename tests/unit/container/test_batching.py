@@ -85,6 +85,14 @@ def test_a_model_that_answers_too_little_for_a_batch_is_asked_for_each() -> None
     assert asyncio.run(predicted(batcher(Forgetful()), [1], [2])) == [[2], [4]]
 
 
+def test_requests_that_cannot_be_joined_are_each_answered() -> None:
+    wide = {"X": np.array([[5, 6]], np.float32)}
+
+    results = predict_together(Doubler(), [Part(rows(1), 1), Part(wide, 1)])
+
+    assert [result.labels for result in results if isinstance(result, Prediction)] == [[2], [10]]
+
+
 def test_a_batch_has_no_more_rows_than_allowed() -> None:
     runtime = Doubler()
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from server.application import Application
-from server.direct import DirectLoop
+from server.direct import DirectLoop, DirectPredictor
 from server.errors import PredictionError
 from server.metrics import Metrics
 from server.model import Inputs, Prediction
-from server.predictor import ModelPredictor, load_predictor
-from server.rsgi import CLIENT_GONE
+from server.predictor import Answer, Invocation, ModelPredictor, Prepared, load_predictor
+from server.rsgi import CLIENT_GONE, Headers
 from server.settings import RuntimeChoice, Settings
 from server.statuses import codes
 from tests.support.onnx_models import an_iris_classifier
@@ -81,6 +81,24 @@ class LateExchange(RecordingExchange):
         self._callback(self)
 
 
+class Failing:
+    """Prepares every invocation for a batch, and fails on any."""
+
+    batches = True
+
+    async def answer(self, invocation: Invocation) -> Answer:
+        raise AssertionError("nothing of this is for the loop")
+
+    def answer_plain(self, body: bytes, headers: Headers) -> None:
+        return None
+
+    def answer_now(self, invocation: Invocation, *, is_alone: bool) -> Prepared:
+        return Prepared("application/json", None)  # type: ignore[arg-type]
+
+    def answer_together(self, prepared: Sequence[Prepared]) -> list[Answer | Exception]:
+        raise MemoryError
+
+
 class Served:
     """An application on a loop, offered requests as granian's thread would offer them.
 
@@ -89,7 +107,7 @@ class Served:
     """
 
     def __init__(
-        self, predictor: ModelPredictor, settings: Settings, *, arrival_ns: int | None = None
+        self, predictor: DirectPredictor, settings: Settings, *, arrival_ns: int | None = None
     ) -> None:
         self.metrics = Metrics(codes(), workers=1)
         self.application = Application(settings, predictor, metrics=self.metrics)
@@ -191,6 +209,19 @@ def test_a_bad_request_of_a_batch_fails_alone(
     assert [exchange.status for exchange in exchanges] == [200, 500, 400, 200]
     assert exchanges[1].document["error"]["code"] == "model_failure"
     assert runtime.calls == [3, 1, 1, 1]
+
+
+def test_everybody_of_a_batch_hears_of_it_when_the_server_fails() -> None:
+    async def answered() -> list[LateExchange]:
+        served = Served(Failing(), Settings(), arrival_ns=LONG_NS)
+        exchanges = [served.offer() for _ in range(2)]
+        for exchange in exchanges:
+            exchange.arrive()
+        return exchanges
+
+    exchanges = on_a_loop(answered)
+
+    assert [exchange.status for exchange in exchanges] == [500, 500]
 
 
 @pytest.mark.parametrize("last", [b"{", b'{"instances": [[1, 2, 3, 4]], "explain": true}'])
