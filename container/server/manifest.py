@@ -82,6 +82,8 @@ class Manifest:
             has none, one for each of several outputs
         script: the inference script in the artifact, None where there is none
         files: SHA-256 in hex of every other file of the artifact, by name
+        labels: what the estimator's `predict` gives for each class, for each output; empty where
+            the manifest does not tell
         estimator: what scikit-learn runs; None for the ONNX runtime
     """
 

@@ -8,6 +8,7 @@ trained estimator did. A runtime that was not proven here must never be put in s
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -76,6 +77,34 @@ def file_of_artifact(directory: Path, name: str, sha256: str) -> bytes:
             "was changed after packaging; package the model again"
         )
     return content
+
+
+def indexes_by_label(manifest: Manifest) -> list[dict[Any, int]]:
+    """Map what a classifier may answer to the class index, for each output."""
+    if manifest.labels:
+        return [{label: index for index, label in enumerate(of)} for of in manifest.labels]
+    classes = [output.classes for output in manifest.outputs] or [manifest.classes]
+    return [_index_by_name_or_number(of) for of in classes]
+
+
+def _index_by_name_or_number(classes: Sequence[str]) -> dict[Any, int]:
+    """Guess the labels where the manifest does not tell them: a name, or a whole number.
+
+    A number is the class itself where all classes are numbers (1, 2, 3), else its index (0, 1, 2).
+    """
+    by_name: dict[Any, int] = {name: index for index, name in enumerate(classes)}
+    are_numbers = all(name.lstrip("-").isdecimal() for name in classes)
+    return by_name | {
+        int(name) if are_numbers else index: index for index, name in enumerate(classes)
+    }
+
+
+def plain_labels(answer: npt.NDArray[Any]) -> list[Any]:
+    """Give labels as Python has them; a column of them as `predict` of one output gives them."""
+    if answer.ndim == 2 and answer.shape[1] == 1:
+        answer = answer[:, 0]
+    labels: list[Any] = answer.tolist()
+    return labels
 
 
 def prove_golden(runtime: Runtime, manifest: Manifest, golden: Golden, inputs: Inputs) -> None:

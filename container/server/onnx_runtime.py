@@ -9,12 +9,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy.typing as npt
-
 from .artifact_files import MODEL_FILE
 from .errors import ArtifactError, PredictionError
 from .manifest import Manifest, Task, TensorType
-from .model import Inputs, Prediction
+from .model import Inputs, Prediction, indexes_by_label, plain_labels
 
 TENSOR_TYPES: dict[TensorType, str] = {
     TensorType.FLOAT32: "tensor(float)",
@@ -42,7 +40,7 @@ class OnnxRuntime:
         check_graph(manifest, session)
         self._session = session
         self._outputs = [manifest.label_output, *manifest.probability_outputs]
-        self._indexes = _indexes_by_label(manifest)
+        self._indexes = indexes_by_label(manifest)
 
     def predict(self, inputs: Inputs) -> Prediction:
         """Answer the rows of these inputs.
@@ -55,7 +53,7 @@ class OnnxRuntime:
         except Exception as error:
             # ONNX Runtime's errors have no base class of their own.
             raise PredictionError(f"ONNX Runtime: {type(error).__name__}: {error}") from error
-        labels = _plain_labels(answers[0])
+        labels = plain_labels(answers[0])
         if self.manifest.task == Task.REGRESSION:
             return Prediction(labels=labels, class_indexes=[], probabilities=None)
         probabilities: Any = None
@@ -121,31 +119,3 @@ def check_graph(manifest: Manifest, session: Any) -> None:
     for name in (manifest.label_output, *manifest.probability_outputs):
         if name not in outputs:
             raise ArtifactError(f"the graph has outputs {outputs}; the manifest names {name!r}")
-
-
-def _indexes_by_label(manifest: Manifest) -> list[dict[Any, int]]:
-    """Map what a graph may answer to the class index, for each output."""
-    if manifest.labels:
-        return [{label: index for index, label in enumerate(of)} for of in manifest.labels]
-    classes = [output.classes for output in manifest.outputs] or [manifest.classes]
-    return [_index_by_label(of) for of in classes]
-
-
-def _index_by_label(classes: tuple[str, ...]) -> dict[Any, int]:
-    """Guess the labels where the manifest does not tell them: a name, or a whole number.
-
-    A number is the class itself where all classes are numbers (1, 2, 3), else its index (0, 1, 2).
-    """
-    by_name: dict[Any, int] = {name: index for index, name in enumerate(classes)}
-    are_numbers = all(name.lstrip("-").isdecimal() for name in classes)
-    return by_name | {
-        int(name) if are_numbers else index: index for index, name in enumerate(classes)
-    }
-
-
-def _plain_labels(answer: npt.NDArray[Any]) -> list[Any]:
-    # Regressors answer a column; a list of one-element lists is not what `predict` gives.
-    if answer.ndim == 2 and answer.shape[1] == 1:
-        answer = answer[:, 0]
-    labels: list[Any] = answer.tolist()
-    return labels

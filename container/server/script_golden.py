@@ -91,7 +91,10 @@ def found_in(manifest: Manifest, prediction: Any) -> Any:
         return prediction if isinstance(prediction, int | float) else None
     if isinstance(prediction, str):
         return manifest.classes.index(prediction) if prediction in manifest.classes else None
-    if not isinstance(prediction, int | float) or prediction != int(prediction):
+    if not isinstance(prediction, int | float):
+        return None
+    # Nor are NaN and infinity integers, which a script's own JSON may hold.
+    if isinstance(prediction, float) and not prediction.is_integer():
         return None
     # A number is the class itself where all classes are numbers (1, 2, 3), else its index.
     if str(int(prediction)) in manifest.classes:

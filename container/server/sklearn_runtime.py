@@ -19,7 +19,7 @@ import numpy.typing as npt
 from .errors import ArtifactError, PredictionError
 from .estimator_part import SKOPS_SUFFIX, EstimatorPart
 from .manifest import FeatureType, Manifest, Task
-from .model import Inputs, Prediction
+from .model import Inputs, Prediction, indexes_by_label, plain_labels
 
 TRUSTED_PREFIXES = (
     "builtins.object",
@@ -73,12 +73,9 @@ class SklearnRuntime:
         self._has_probabilities = manifest.task is Task.CLASSIFICATION and hasattr(
             estimator, "predict_proba"
         )
-        self._index_by_label = [
-            index_by_label(labels, classes)
-            for labels, classes in zip(
-                _own_labels(manifest, estimator), _class_names(manifest), strict=True
-            )
-        ]
+        self._index_by_label = (
+            _own_indexes(manifest, estimator) if manifest.task is Task.CLASSIFICATION else []
+        )
 
     def predict(self, inputs: Inputs) -> Prediction:
         """Answer the rows of these inputs.
@@ -186,27 +183,6 @@ def estimator_rows(inputs: Inputs, manifest: Manifest, *, takes_frame: bool) -> 
     return matrix
 
 
-def index_by_label(labels: Sequence[Any] | None, classes: Sequence[str]) -> dict[Any, int]:
-    """Map what an estimator answers to the class index.
-
-    Args:
-        labels: the estimator's own classes; None where it does not tell
-        classes: the names of the same classes
-    """
-    if labels is not None and len(labels) == len(classes):
-        return {label: index for index, label in enumerate(labels)}
-    by_name: dict[Any, int] = {name: index for index, name in enumerate(classes)}
-    return by_name | {index: index for index in range(len(classes))}
-
-
-def plain_labels(answer: npt.NDArray[Any]) -> list[Any]:
-    """Give labels as Python has them; a column of them as `predict` of one output gives them."""
-    if answer.ndim == 2 and answer.shape[1] == 1:
-        answer = answer[:, 0]
-    labels: list[Any] = answer.tolist()
-    return labels
-
-
 def _columns(inputs: Inputs, manifest: Manifest) -> Mapping[str, npt.NDArray[Any]]:
     found: dict[str, npt.NDArray[Any]] = {}
     for given in manifest.inputs:
@@ -225,23 +201,19 @@ def _with_nan(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return native
 
 
-def _own_labels(manifest: Manifest, estimator: Any) -> list[list[Any] | None]:
+def _own_indexes(manifest: Manifest, estimator: Any) -> list[dict[Any, int]]:
+    """Map what the estimator answers to the class index: by its own classes where it tells them."""
+    names = _class_names(manifest)
     known = getattr(estimator, "classes_", None)
-    count = len(_class_names(manifest))
-    if known is None:
-        return [None] * count
-    parts = known if manifest.outputs else [known]
-    if len(parts) != count:
-        return [None] * count
-    return [np.asarray(part).tolist() for part in parts]
+    parts = [] if known is None else known if manifest.outputs else [known]
+    own = [np.asarray(part).tolist() for part in parts]
+    if list(map(len, own)) != list(map(len, names)):
+        return indexes_by_label(manifest)
+    return [{label: index for index, label in enumerate(labels)} for labels in own]
 
 
 def _class_names(manifest: Manifest) -> list[tuple[str, ...]]:
-    if manifest.task is Task.REGRESSION:
-        return []
-    if manifest.outputs:
-        return [output.classes for output in manifest.outputs]
-    return [manifest.classes]
+    return [output.classes for output in manifest.outputs] or [manifest.classes]
 
 
 def _from_skops(name: str, content: bytes) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,22 @@ def test_an_estimator_that_raises_is_named_in_the_error(neighbors: FittedModel) 
 
     with pytest.raises(PredictionError, match=r"scikit-learn: \w+Error: "):
         runtime.predict({"X": np.zeros((1, 1))})
+
+
+def test_a_number_is_the_class_itself_where_an_estimator_does_not_tell_its_classes(
+    neighbors: FittedModel,
+) -> None:
+    class Untold:
+        def predict(self, rows: Any) -> Any:
+            return np.array([3, 1])
+
+    manifest = replace(manifest_of(neighbors.directory), classes=("1", "2", "3"), labels=())
+
+    answer = SklearnRuntime(manifest, Untold(), takes_frame=False).predict(
+        {"X": np.zeros((2, len(FEATURE_NAMES)))}
+    )
+
+    assert answer.class_indexes == [2, 0]
 
 
 def test_a_class_the_manifest_lacks_is_an_error(neighbors: FittedModel) -> None:
