@@ -270,7 +270,9 @@ def _labels(estimator: Any, texts: list[str], names: Sequence[str], path: Path) 
         try:
             labels.append(known[text] if classes is not None else _finite(text))
         except (KeyError, ValueError) as err:
-            allowed = _some(list(known)) if known else "numbers"
+            allowed = (
+                f"{_some(list(known))}; other names go into classNames" if known else "numbers"
+            )
             raise SourceError(
                 f"rows {path} have the label {text!r} in row {number}; allowed are {allowed}"
             ) from err
