@@ -10,10 +10,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .bodies import read_body
+from .bodies import read_body, with_payload
 from .codecs import json_body
 from .content_type import JSON
-from .direct import Direct, DirectPredictor, with_payload
+from .direct import Direct, DirectPredictor
 from .errors import (
     ArtifactError,
     MethodNotAllowedError,

@@ -1,4 +1,4 @@
-"""Reading a request's body within limits of size and time.
+"""Reading a request's body within limits of size and time, and naming it in the log.
 
 The body is read even of what is then refused: an unread one would reset the client's connection,
 and it would never hear why.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from .errors import BodyTimeoutError, BodyTooLargeError, MalformedBodyError
+from .errors import BodyTimeoutError, BodyTooLargeError, MalformedBodyError, ServerError
+from .logs import payload_digest
 from .rsgi import CLIENT_GONE, Exchange, Headers
 from .settings import Settings
 
@@ -46,6 +47,13 @@ def too_slow(settings: Settings) -> BodyTimeoutError:
         f"the body was not complete after {settings.body_timeout_seconds} s; "
         "send the whole body at once"
     )
+
+
+def with_payload(error: Exception, body: bytes) -> Exception:
+    """Note on an error of ours which body it was raised on."""
+    if isinstance(error, ServerError):
+        error.payload = f"{len(body)} bytes, sha256 {payload_digest(body)}"
+    return error
 
 
 async def _read_at_most(limit: int, exchange: Exchange) -> bytes:

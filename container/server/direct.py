@@ -20,9 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter_ns
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from .bodies import BROKEN_OFF, too_slow
-from .errors import MalformedBodyError, ServerError
-from .logs import payload_digest
+from .bodies import BROKEN_OFF, too_slow, with_payload
+from .errors import MalformedBodyError
 from .predictor import Answer, Invocation, Predictor, Prepared
 from .replies import ATTRIBUTES_HEADER, Call, Replies, is_request_id
 from .rsgi import CLIENT_GONE, Exchange, Headers, Scope
@@ -322,10 +321,3 @@ class Direct:
         delay_seconds = (oldest_ns + self._timeout_ns - now_ns) / 1e9
         assert self._loop is not None
         self._loop.call_later(delay_seconds, self._sweep)
-
-
-def with_payload(error: Exception, body: bytes) -> Exception:
-    """Note on an error of ours which body it was raised on."""
-    if isinstance(error, ServerError):
-        error.payload = f"{len(body)} bytes, sha256 {payload_digest(body)}"
-    return error

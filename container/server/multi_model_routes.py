@@ -13,6 +13,7 @@ import logging
 from typing import Any
 from urllib.parse import parse_qs
 
+from .bodies import with_payload
 from .content_type import JSON
 from .errors import (
     MalformedBodyError,
@@ -22,7 +23,7 @@ from .errors import (
     ServerError,
     shown,
 )
-from .logs import log, payload_digest
+from .logs import log
 from .multi_model import MultiModel
 from .predictor import Answer, Invocation
 from .rsgi import Scope
@@ -72,7 +73,7 @@ class ModelRoutes:
         try:
             answer = await self._answer(scope, body, request_id)
         except ServerError as error:
-            error.payload = f"{len(body)} bytes, sha256 {payload_digest(body)}"
+            with_payload(error, body)
             log(
                 logging.INFO,
                 "model_call_refused",

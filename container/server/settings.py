@@ -34,7 +34,7 @@ class Settings:
     Args:
         bind_address: interface to listen on
         port: TCP port to listen on
-        model_directory: folder with model.onnx, manifest.json and golden.json
+        model_directory: folder of the unpacked artifact
         max_body_bytes: largest request body; SageMaker itself passes no more than the default
         max_rows: most instances in one request
         max_explained_rows: most instances in one request that asks for explanations, which cost a
@@ -59,7 +59,7 @@ class Settings:
     bind_address: str = "0.0.0.0"
     port: int = 8080
     model_directory: Path = Path("/opt/ml/model")
-    max_body_bytes: int = 6 * 1024 * 1024
+    max_body_bytes: int = 6 * MEGABYTE
     max_rows: int = 10_000
     max_explained_rows: int = 100
     inline_rows: int = 256
@@ -90,9 +90,9 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
             f"{', '.join(map(str, LOG_LEVELS))}"
         )
     settings = Settings(
-        bind_address=environment.get("GREENLIGHT_BIND_ADDRESS", defaults.bind_address),
+        bind_address=given.text("GREENLIGHT_BIND_ADDRESS", defaults.bind_address),
         port=given.number("SAGEMAKER_BIND_TO_PORT", defaults.port, 1, 65535),
-        model_directory=Path(environment.get("SM_MODEL_DIR", str(defaults.model_directory))),
+        model_directory=Path(given.text("SM_MODEL_DIR", str(defaults.model_directory))),
         max_body_bytes=given.number(
             "GREENLIGHT_MAX_BODY_BYTES", defaults.max_body_bytes, 1024, LARGEST_BODY_BYTES
         ),
@@ -141,6 +141,11 @@ class _Environment:
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.problems: list[str] = []
         self._variables = variables
+
+    def text(self, name: str, default: str) -> str:
+        """Give a text as it is, or the default where nothing is given."""
+        text = self._variables.get(name, "")
+        return default if text == "" else text
 
     def number(self, name: str, default: int, lowest: int, highest: int) -> int:
         """Give a whole number, or the default where nothing is given."""

@@ -26,8 +26,12 @@ def test_the_platforms_variables_are_followed() -> None:
     assert (settings.port, settings.model_directory) == (9001, Path("/models/iris"))
 
 
-def test_an_empty_value_counts_as_left_out() -> None:
-    assert settings_from_environment({"SAGEMAKER_BIND_TO_PORT": ""}).port == 8080
+@pytest.mark.parametrize(
+    "name",
+    ["SAGEMAKER_BIND_TO_PORT", "SM_MODEL_DIR", "GREENLIGHT_BIND_ADDRESS", "SAGEMAKER_PROGRAM"],
+)
+def test_an_empty_value_counts_as_left_out(name: str) -> None:
+    assert settings_from_environment({name: ""}) == Settings()
 
 
 @pytest.mark.parametrize(
