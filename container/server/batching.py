@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .model import Inputs, Prediction, Runtime
+from .model import Inputs, Prediction, Runtime, rows_of
 
 
 class Part(NamedTuple):
@@ -143,16 +143,5 @@ def cut(prediction: Prediction, rows: Sequence[int]) -> Iterator[Prediction]:
     """Cut a prediction for several requests into theirs."""
     start = 0
     for count in rows:
-        end = start + count
-        yield Prediction(
-            labels=prediction.labels[start:end],
-            class_indexes=prediction.class_indexes[start:end],
-            probabilities=_rows_of(prediction.probabilities, start, end),
-        )
-        start = end
-
-
-def _rows_of(probabilities: Any, start: int, end: int) -> Any:
-    if isinstance(probabilities, tuple):  # one for each of several outputs
-        return tuple(_rows_of(part, start, end) for part in probabilities)
-    return None if probabilities is None else probabilities[start:end]
+        yield rows_of(prediction, start, start + count)
+        start += count

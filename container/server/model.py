@@ -79,6 +79,20 @@ def file_of_artifact(directory: Path, name: str, sha256: str) -> bytes:
     return content
 
 
+def rows_of(prediction: Prediction, start: int, end: int) -> Prediction:
+    """Give the part of a prediction that is for some of its rows."""
+    probabilities: Any = prediction.probabilities
+    if isinstance(probabilities, tuple):  # one for each of several outputs
+        probabilities = tuple(part[start:end] for part in probabilities)
+    elif probabilities is not None:
+        probabilities = probabilities[start:end]
+    return Prediction(
+        labels=prediction.labels[start:end],
+        class_indexes=prediction.class_indexes[start:end],
+        probabilities=probabilities,
+    )
+
+
 def indexes_by_label(manifest: Manifest) -> list[dict[Any, int]]:
     """Map what a classifier may answer to the class index, for each output."""
     if manifest.labels:

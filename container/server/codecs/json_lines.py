@@ -12,7 +12,7 @@ from ..errors import InvalidInstanceError, MalformedBodyError
 from ..explanation import Explanations
 from ..features import Schema
 from ..instances import kind, request_from_instances
-from ..model import Prediction
+from ..model import Prediction, rows_of
 from ..request import Form, Request
 from .json_text import json_body, read_json, read_plain_rows
 
@@ -87,7 +87,7 @@ def encode_json_lines(
         lines = [
             json_body(
                 plain_answers(
-                    _part(prediction, position),
+                    rows_of(prediction, position, position + 1),
                     schema.manifest,
                     None if explanations is None else _part_of(explanations, position),
                 )
@@ -125,20 +125,6 @@ def _only_row(index: int, key: str, value: Any) -> Any:
 
 def _wrong_line(index: int, message: str) -> MalformedBodyError:
     return MalformedBodyError(message, instance=index)
-
-
-def _part(prediction: Prediction, position: int) -> Prediction:
-    probabilities: Any = prediction.probabilities
-    rows = slice(position, position + 1)
-    if isinstance(probabilities, tuple):
-        probabilities = tuple(part[rows] for part in probabilities)
-    elif probabilities is not None:
-        probabilities = probabilities[rows]
-    return Prediction(
-        labels=prediction.labels[rows],
-        class_indexes=prediction.class_indexes[rows],
-        probabilities=probabilities,
-    )
 
 
 def _part_of(explanations: Explanations, position: int) -> Explanations:
