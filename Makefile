@@ -38,7 +38,7 @@ check: setup ## format check, lint, types, rules about the repository
 	$(BIN)/python -m pytest tests/repo
 
 docs: setup ## fit every estimator of scikit-learn and write docs/conversion-matrix.md
-	$(BIN)/python -m automation.matrix
+	$(BIN)/python -m automation.gate.matrix
 
 image: ## build the serving image with Docker
 	docker build --tag greenlight-server container

@@ -96,7 +96,7 @@ def package_model(
     """
     with _errors():
         from automation import display, driver
-        from automation.packaging import package
+        from automation.gate.packaging import package
         from automation.source import source_from_text
         from automation.spec import load_spec, runtime_from_text
 

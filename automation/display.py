@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from automation.deployment import Deployment, StackStatus
     from automation.edge import Component
     from automation.endpoint import EndpointState
+    from automation.gate.packaging import Package
     from automation.hazards import PreviewSummary
     from automation.invocation import Answer
-    from automation.packaging import Package
     from automation.spec import Cell
 
 STYLES = {

@@ -272,7 +272,7 @@ def artifact_for(
         found = artifacts.read(root, artifact)
         artifacts.manifest_of(found.archive.read_bytes(), spec.model)
         return artifacts.store(root, spec.model, found.archive.read_bytes())
-    from automation.packaging import package
+    from automation.gate.packaging import package
 
     packaged = package(spec, root, estimator=estimator, region=region)
     if listen.on_package is not None:

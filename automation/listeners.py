@@ -12,7 +12,7 @@ from automation.progress import OnLine, OnState
 if TYPE_CHECKING:
     from pulumi.automation import EngineEvent
 
-    from automation.packaging import Package
+    from automation.gate.packaging import Package
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -156,8 +156,8 @@ def questions_for(spec: ModelSpec, root: Path, estimators: Sequence[str]) -> lis
     Raises:
         GreenlightError: an estimator can't be trained, or gives no probabilities.
     """
-    from automation import training
-    from automation.answers import sklearn_answers
+    from automation.gate import training
+    from automation.gate.answers import sklearn_answers
 
     trained = {name: training.train(spec, root, name) for name in estimators}
     rows = next(iter(trained.values())).live_rows

@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 
-from automation.packaging import package
+from automation.gate.packaging import package
 from automation.spec import ModelSpec, load_spec
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -66,7 +66,7 @@ def prepared_model(name: str, directory: Path) -> Model:
         name: "iris" or "forest"
         directory: where its files go
     """
-    from automation.training import train
+    from automation.gate.training import train
 
     spec = FOREST if name == FOREST.model else load_spec(REPOSITORY, name)
     trained = train(spec, REPOSITORY)

@@ -19,12 +19,12 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from automation.archive import files_from_archive
 from automation.driver import ROOT
 from automation.errors import ArtifactError, ConversionError
-from automation.inference_script import script_from_files
-from automation.origin import Origin
-from automation.packaging import Package, package_origin, package_trained
-from automation.server_proof import answers_of_server
+from automation.gate.inference_script import script_from_files
+from automation.gate.origin import Origin
+from automation.gate.packaging import Package, package_origin, package_trained
+from automation.gate.server_proof import answers_of_server
+from automation.gate.training import TrainedModel, trained_from_returned
 from automation.spec import Runtime
-from automation.training import TrainedModel, trained_from_returned
 from tests.support.trained_models import a_trained_model
 
 COLOURS = ["red", "blue", "red", "green"] * 5

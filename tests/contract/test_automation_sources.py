@@ -24,8 +24,8 @@ from automation.errors import (
     SourceError,
     VersionDriftError,
 )
-from automation.model_data import ModelData, read_source
-from automation.packaging import Package, package, package_trained
+from automation.gate.model_data import ModelData, read_source
+from automation.gate.packaging import Package, package, package_trained
 from automation.source import source_from_text
 from automation.spec import ModelSpec, Runtime
 from tests.support.moto_cloud import CountingCloud, counting_cloud

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from automation import estimator_file, inference_script
+from automation.gate import estimator_file, inference_script
 from server import script, sklearn_runtime
 
 

@@ -13,8 +13,8 @@ import pytest
 from pulumi.automation import CommandError, Stack, UpResult
 
 from automation import stack_settings, workspace
+from automation.gate.packaging import package
 from automation.load import Load, Tally, questions_for, runtime_client
-from automation.packaging import package
 from automation.spec import load_spec
 from automation.stack_settings import ArtifactSetting, StackTarget
 from tests.e2e.conftest import ROOT, Cloud, a_rehearsal

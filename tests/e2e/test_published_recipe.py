@@ -22,8 +22,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from automation import training
-from automation.packaging import package_trained
+from automation.gate import training
+from automation.gate.packaging import package_trained
 from automation.spec import load_spec
 from tests.e2e.conftest import ROOT, Cloud, a_rehearsal
 from tests.support.cloud import wait_for

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from automation.packaging import package_trained
+from automation.gate.packaging import package_trained
 from tests.support.clients.environment import ClientsMissing, clients_python
 from tests.support.cloud import ACCOUNT, REGION, ROLE_ARN, CloudUser, start_cloud, wait_for
 from tests.support.trained_models import a_trained_model

@@ -28,6 +28,13 @@ ALLOWED_IMPORTS = {
         "components.settings",
         "components.swap_plan",
     },
+    "automation.gate": {
+        "automation.archive",
+        "automation.artifact",
+        "automation.errors",
+        "automation.source",
+        "automation.spec",
+    },
     "container": set(),
     "models": set(),
     "rehearsal.engine": set(),
@@ -81,7 +88,8 @@ def sources() -> list[Path]:
 
 def owner(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:2]) if parts[0] == "rehearsal" and len(parts) > 1 else parts[0]
+    is_split = parts[0] == "rehearsal" or parts[:2] == ("automation", "gate")
+    return ".".join(parts[:2]) if is_split and len(parts) > 1 else parts[0]
 
 
 def imported(path: Path) -> Iterator[str]:

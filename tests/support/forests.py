@@ -23,7 +23,7 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
-from automation.forest import HEADER, MAGIC, VERSION, forest_bytes
+from automation.gate.forest import HEADER, MAGIC, VERSION, forest_bytes
 from tests.support.onnx_models import FittedModel, reseal
 
 SINGLE = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)

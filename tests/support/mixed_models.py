@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from automation.archive import files_from_archive
-from automation.packaging import package_trained
-from automation.training import trained_from_returned
+from automation.gate.packaging import package_trained
+from automation.gate.training import trained_from_returned
 
 ROWS = 40
 

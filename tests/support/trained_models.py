@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from automation.training import TrainedModel, trained_from_returned
+from automation.gate.training import TrainedModel, trained_from_returned
 
 
 def returned_by_train(**changes: object) -> dict[str, Any]:

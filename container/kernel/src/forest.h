@@ -1,6 +1,6 @@
 /* A forest as it is walked, and what can be asked of it. Nothing here knows Python.
  *
- * Layout of forest.bin, little-endian, written by automation/forest.py:
+ * Layout of forest.bin, little-endian, written by automation/gate/forest.py:
  *   magic "GLFOREST", u32 version, flags, features, outputs, trees, nodes, values, labels,
  *   f64 start, divisor
  *   f64 values[values][outputs]   what a leaf adds, each once

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from automation.artifact import Artifact
 from automation.display import show_answers, show_package
+from automation.gate.packaging import Package
 from automation.invocation import Answer
-from automation.packaging import Package
 
 
 def a_package(**changes: Any) -> Package:

@@ -18,7 +18,7 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from automation.forest import LEAF, forest_bytes
+from automation.gate.forest import LEAF, forest_bytes
 from server.errors import ArtifactError, NotExplainableError
 from server.explanation import Explainable, FlatForest, explain, explainable
 from server.forest import compiled_forest

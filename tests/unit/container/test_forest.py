@@ -13,7 +13,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
-from automation.forest import forest_bytes
+from automation.gate.forest import forest_bytes
 from server.errors import ArtifactError, InvalidInstanceError
 from server.forest import compiled_forest, forest_runtime, labels_from_content
 from server.manifest import Feature, FeatureType, Manifest, ModelInput, TensorType

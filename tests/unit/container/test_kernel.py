@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-from automation.forest import LEAF, MAX_DEPTH
+from automation.gate.forest import LEAF, MAX_DEPTH
 from tests.support.forests import FittedForest, a_fitted_forest, a_forest_of, fitted_forests
 
 greenlight_kernel: Any = pytest.importorskip(

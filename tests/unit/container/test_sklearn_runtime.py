@@ -17,7 +17,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
 from skops import io as skops_io
 
-from automation import estimator_file
+from automation.gate import estimator_file
 from server.artifact_files import read_json_object
 from server.errors import ArtifactError, GoldenMismatchError, PredictionError
 from server.estimator_part import EstimatorInput, EstimatorPart
