@@ -55,6 +55,8 @@ def http_server(
         "websockets": False,
         "log_enabled": False,
         "backlog": BACKLOG,
+        # All of Python is called from one thread: a taker and its counters have no locks.
+        "blocking_threads": 1,
     }
     if taker is None and listener is None:
         return Server(application, **options)
