@@ -22,7 +22,7 @@ demo: setup ## a whole rehearsed release, offline; writes rehearsal-report.html
 	$(BIN)/greenlight rehearsal demo
 
 test: check ## everything CI runs: checks, then all other tests in two groups side by side
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --ignore tests/repo
+	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder --ignore tests/repo
 
 bench: setup ## measure beside the peers; writes benchmarks/*/result.json
 	$(BIN)/python -m benchmarks

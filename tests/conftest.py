@@ -7,6 +7,7 @@ import os
 import random
 import socket
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ KEPT = {"GREENLIGHT_ENGINE"}
 # `make test` runs groups side by side and each group in one process. These layers stay together, as
 # they work in the project's own folders; they are the longest and start first.
 RELEASE_LAYERS = {"e2e", "integration", "repo"}
-ENGINE_FIXTURE = "docker_engine"
+RELEASE, DOCKER = "release", "docker"
+CONTAINER_VARIANT = "[container"
+"""In the id of a test with the fixture `serve`, where that starts containers."""
 
 
 def pytest_configure() -> None:
@@ -43,34 +46,35 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    with_engine = {
-        item.path for item in items if ENGINE_FIXTURE in getattr(item, "fixturenames", ())
-    }
-    groups = {
-        item: group_of(item.path, item.path in with_engine or serves_a_container(item))
-        for item in items
-    }
-    order = {"release": 0, "docker": 1}
-    items.sort(key=lambda item: order.get(groups[item], len(order)))
+    order = {RELEASE: 0, DOCKER: 1}
+    items.sort(key=lambda item: order.get(group_of(item.nodeid), len(order)))
     for item in items:
         layer = item.path.relative_to(TESTS).parts[0]
         if layer in LAYERS:
             item.add_marker(getattr(pytest.mark, layer))
-        item.add_marker(pytest.mark.xdist_group(groups[item]))
 
 
-def serves_a_container(item: pytest.Item) -> bool:
-    """Tell whether a test is the container's variant of one that takes the fixture `serve`."""
-    variant = getattr(item, "callspec", None)
-    return variant is not None and variant.params.get("serve") == "container"
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole groups, in the order of collection."""
+    # Not at the top: a run in one process does without xdist. Its own --dist loadgroup finds no
+    # group under pytest 9.2, which has changed how a test's id is kept.
+    from xdist.scheduler import LoadScopeScheduling
+
+    class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return GroupScheduling(config, log)
 
 
-def group_of(path: Path, needs_docker: bool) -> str:
+@cache
+def group_of(nodeid: str) -> str:
     """Name the tests that run in one process, in order: those of a layer, an engine or a file."""
-    folder = path.relative_to(TESTS)
-    if folder.parts[0] in RELEASE_LAYERS:
-        return "release"
-    return "docker" if needs_docker else str(folder)
+    path, _, test = nodeid.partition("::")
+    if Path(path).parts[1] in RELEASE_LAYERS:
+        return RELEASE
+    needs_engine = CONTAINER_VARIANT in test or "docker_engine" in (TESTS.parent / path).read_text()
+    return DOCKER if needs_engine else path
 
 
 @pytest.fixture(autouse=True)
