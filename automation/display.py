@@ -15,6 +15,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from automation.artifact import SHORT_DIGEST_LENGTH
 from automation.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ STYLES = {
     "note": "bold",
 }
 REFRESHES_PER_SECOND = 8
-SHORT_DIGEST_LENGTH = 16
 VERDICT_STYLES = {
     "promoted": "bold green",
     "rolled_back": "bold red",

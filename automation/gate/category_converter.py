@@ -20,9 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from automation.gate.features import MISSING_TEXT
-from automation.gate.graph_writer import GraphWriter, declare_float64
+from automation.gate.graph_writer import Converter, GraphWriter, declare_float64
 
-Converter = Callable[[Any, Any, Any], None]
 UNHEARD_TEXT = "<a text no encoder has heard of>"
 
 

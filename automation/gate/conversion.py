@@ -32,7 +32,7 @@ from automation.gate.graph_repair import widen_mixed_inputs
 from automation.gate.training import TrainedModel
 
 INPUT_NAME = "X"
-GRAPH_NAME = "greenlight"
+GRAPH_TITLE = "greenlight"
 FLOAT_TYPES = ("float32", "float64")
 # skl2onnx 1.20 is tested up to these; ours write TreeEnsemble, which came with the fifth.
 OPSETS = {"": 21, "ai.onnx.ml": 3}
@@ -217,7 +217,7 @@ def _written(
         warnings.simplefilter("ignore")  # of versions it was not tested with; the rows decide
         return convert_sklearn(
             estimator,
-            GRAPH_NAME,
+            GRAPH_TITLE,
             [(given.name, types[given.type]([None, len(given.features)])) for given in inputs],
             target_opset=OPSETS,
             custom_conversion_functions=converters,

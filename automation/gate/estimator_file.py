@@ -167,7 +167,10 @@ def _from_skops(content: bytes, name: str) -> Any:
     except GreenlightError:
         raise
     except Exception as err:
-        raise EstimatorFileError(f"{name} cannot be read: {type(err).__name__}: {err}") from err
+        raise EstimatorFileError(
+            f"{name} cannot be read: {type(err).__name__}: {err}; write it anew with "
+            "`skops.io.dump(estimator, 'model.skops')`"
+        ) from err
 
 
 def _from_pickle(content: bytes, name: str) -> Any:

@@ -14,9 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from automation.gate.graph_writer import GraphWriter
-
-Converter = Callable[[Any, Any, Any], None]
+from automation.gate.graph_writer import Converter, GraphWriter
 
 
 def function_converters() -> dict[type, Converter]:

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 ML_DOMAIN = "ai.onnx.ml"
+# As skl2onnx calls one: scope, operator, container.
+Converter = Callable[[Any, Any, Any], None]
 
 
 class GraphWriter:

@@ -18,9 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automation.gate.graph_writer import GraphWriter, declare_float64
-
-Converter = Callable[[Any, Any, Any], None]
+from automation.gate.graph_writer import Converter, GraphWriter, declare_float64
 
 
 def margin_converters() -> dict[type, Converter]:

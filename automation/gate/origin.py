@@ -12,6 +12,7 @@ from automation.artifact import GOLDEN_NAME, GRAPH_NAME, MANIFEST_NAME
 from automation.errors import SourceError
 from automation.gate import sample_rows, training
 from automation.gate.estimator_file import estimator_from_files
+from automation.gate.forest import FOREST_NAME
 from automation.gate.inference_script import (
     CODE_FOLDER,
     SCRIPT_PATH,
@@ -25,7 +26,7 @@ from automation.gate.version_drift import LOCKS, locked_versions
 from automation.spec import ModelSpec, Runtime
 
 # What the gate writes itself.
-RESERVED_NAMES = {MANIFEST_NAME, GOLDEN_NAME, GRAPH_NAME, "forest.bin"}
+RESERVED_NAMES = {MANIFEST_NAME, GOLDEN_NAME, GRAPH_NAME, FOREST_NAME}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,6 @@ from automation.gate.version_drift import check_image
 from automation.source import Source
 from automation.spec import ModelSpec, Runtime
 
-SCHEMA_VERSION = 2
 LONGEST_REFUSAL = 80
 VERSIONED = {
     Runtime.ONNX: ("scikit-learn", "skl2onnx", "onnx", "onnxruntime"),
@@ -227,7 +226,7 @@ def manifest_for(
     python = ".".join(platform.python_version_tuple()[:2])
     versions = VERSIONED[Runtime(form["runtime"])]
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": own_artifact.SCHEMA_VERSION,
         "model": model,
         "estimator": trained.name,
         "estimator_class": _class_name(trained.estimator),

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from automation.gate.graph_writer import GraphWriter, declare_float64, whole_labels
+from automation.gate.graph_writer import Converter, GraphWriter, declare_float64, whole_labels
 from automation.gate.tree_ensemble import (
     Doubles,
     EnsembleNode,
@@ -27,8 +27,6 @@ from automation.gate.tree_ensemble import (
     stage_trees,
     start_of,
 )
-
-Converter = Callable[[Any, Any, Any], None]
 
 
 def tree_converters() -> dict[type, Converter]:
