@@ -38,6 +38,7 @@ from automation.listeners import Listeners as Listeners
 from automation.progress import (
     EndpointWatch,
     Progress,
+    ProgressLine,
 )
 from automation.spec import ModelSpec, Runtime, load_spec
 from automation.stack_settings import ArtifactSetting, StackTarget
@@ -70,7 +71,7 @@ def up(
         the deployment with its verdict, `promoted`, `rolled_back` or `inconclusive`.
 
     Raises:
-        PackagingError: the gate refused the model.
+        PackagingError: the gate refused the model, or the image it is to be served by.
         SettingsProblemError: the stack's settings cannot be deployed.
         StackBusyError: another update runs on the stack.
         UpdateFailedError: the update failed in another way than by its swap.
@@ -79,8 +80,11 @@ def up(
     workspace.check_setup()
     region = stack_facts.region_from(base["config"])
     found = artifact_for(spec, root, estimator, artifact, listen, region)
-    stack, config = _prepared(root, target, base, spec, found)
-    summary = _previewed(stack, listen) if with_preview else None
+    stack, config, notes = _prepared(root, target, base, spec, found)
+    summary = _previewed(stack, listen, notes) if with_preview else None
+    if summary is None and listen.on_line is not None:
+        for note in notes:
+            listen.on_line(ProgressLine(kind="warning", text=note))
     message = f"greenlight up {target.model} {found.manifest['estimator']} {found.short_digest}"
     return _deployed(stack, target, config, message, summary, listen)
 
@@ -99,8 +103,8 @@ def preview(
     workspace.check_setup()
     region = stack_facts.region_from(base["config"])
     found = artifact_for(spec, root, estimator, artifact, listen, region)
-    stack, _ = _prepared(root, target, base, spec, found)
-    return _previewed(stack, listen)
+    stack, _, notes = _prepared(root, target, base, spec, found)
+    return _previewed(stack, listen, notes)
 
 
 def revert(model: str, stage: str, *, root: Path = ROOT, listen: Listeners = SILENT) -> Deployment:
@@ -282,8 +286,12 @@ def artifact_for(
 
 def _prepared(
     root: Path, target: StackTarget, base: dict[str, Any], spec: ModelSpec, artifact: Artifact
-) -> tuple[Stack, dict[str, object]]:
-    """Make or select the stack, with its settings checked and written."""
+) -> tuple[Stack, dict[str, object], tuple[str, ...]]:
+    """Make or select the stack, with its image checked and its settings checked and written.
+
+    Returns:
+        the stack, its settings, and what a person should know of its image.
+    """
     setting = ArtifactSetting(
         location=str(artifact.directory.relative_to(root)),
         digest=artifact.digest,
@@ -291,21 +299,27 @@ def _prepared(
     )
     foundation = None if target.is_base else stack_facts.foundation_of(root, target)
     config = stack_settings.assemble(
-        target, base["config"], spec, setting, foundation_stack=foundation
+        target,
+        base["config"],
+        spec,
+        setting,
+        foundation_stack=None if foundation is None else foundation.name,
     )
     stack_settings.check(config, target)
     workspace.write_folder(root, target.name, config, workspace.base_secrets(base))
-    return workspace.open_stack(root, target.name, create=True), config
+    stack = workspace.open_stack(root, target.name, create=True)
+    outputs = workspace.outputs_of(stack) if foundation is None else foundation.outputs
+    return stack, config, stack_facts.image_notes(root, target, config, outputs)
 
 
-def _previewed(stack: Stack, listen: Listeners) -> PreviewSummary:
+def _previewed(stack: Stack, listen: Listeners, notes: tuple[str, ...]) -> PreviewSummary:
     progress = Progress()
     try:
         with workspace.pulumi_errors(stack.name, Path(stack.workspace.work_dir)):
             stack.preview(on_event=progress.take_event, color="never")
     except UpdateFailedError as err:
         raise _failed("preview", stack.name, progress, err) from err
-    summary = PreviewSummary(changes=progress.changes, hazards=hazards_of(progress.steps))
+    summary = PreviewSummary(changes=progress.changes, hazards=hazards_of(progress.steps) + notes)
     if listen.on_preview is not None:
         listen.on_preview(summary)
     return summary

@@ -14,6 +14,7 @@ GreenlightError
     EqualityError           the ONNX form answers differently from scikit-learn
     ArtifactError           an artifact is missing, damaged, or not the one named
     EdgeError               a component that Greengrass or the folder would refuse
+    ImageError              the image is missing, or SageMaker does not take its manifest
   SetupError                Pulumi, credentials or a region are missing
   StackError
     StackNotFoundError
@@ -82,6 +83,10 @@ class ArtifactError(PackagingError):
 
 class EdgeError(PackagingError):
     """A Greengrass component cannot be written as it was asked for."""
+
+
+class ImageError(PackagingError):
+    """The image a stack is going to use is missing, or of a form that SageMaker refuses."""
 
 
 class SetupError(GreenlightError):

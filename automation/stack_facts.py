@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automation import artifact as artifacts
-from automation import stack_settings, workspace
+from automation import image_manifest, stack_settings, workspace
 from automation.artifact import Artifact
-from automation.errors import FoundationInUseError, StackError, StackNotFoundError
+from automation.errors import (
+    FoundationInUseError,
+    SettingsProblemError,
+    StackError,
+    StackNotFoundError,
+)
 from automation.history import UpdateRecord
 from automation.stack_settings import StackTarget
 from components.artifact import ARCHIVE_NAME
+from components.build_context import BUILD_CONTEXT, TAG_LENGTH, context_digest
 from components.names import artifact_key
 
 if TYPE_CHECKING:
     from pulumi.automation import Stack
 
 
-def foundation_of(root: Path, target: StackTarget) -> str:
-    """Name the base stack, after making sure that it holds a Foundation."""
+@dataclass(frozen=True, kw_only=True)
+class BaseStack:
+    """The base stack that holds the Foundation of another one.
+
+    Args:
+        name: its full name, as a StackReference takes it.
+    """
+
+    name: str
+    outputs: dict[str, Any]
+
+
+def foundation_of(root: Path, target: StackTarget) -> BaseStack:
+    """Read the base stack, and make sure that it holds a Foundation."""
     how = f"deploy it first with `greenlight up <its model> --stage {target.stage}`"
     try:
         base = workspace.open_stack(root, target.base)
@@ -28,9 +47,43 @@ def foundation_of(root: Path, target: StackTarget) -> str:
             f"stack {target.name} shares the Foundation of the base stack {target.base}, which "
             f"does not exist; {how}"
         ) from err
-    if "bucketName" not in workspace.outputs_of(base):
+    outputs = workspace.outputs_of(base)
+    if "bucketName" not in outputs:
         raise StackError(f"the base stack {target.base} holds no Foundation; {how}")
-    return stack_settings.foundation_stack_name(workspace.organization_of(base), target.base)
+    name = stack_settings.foundation_stack_name(workspace.organization_of(base), target.base)
+    return BaseStack(name=name, outputs=outputs)
+
+
+def image_notes(
+    root: Path, target: StackTarget, config: dict[str, object], outputs: dict[str, Any]
+) -> tuple[str, ...]:
+    """Refuse an image that SageMaker would refuse, where it is known before the update.
+
+    Args:
+        config: the stack's whole config, with namespaces.
+        outputs: the base stack's.
+
+    Returns:
+        what a person should know of an image that could not be checked.
+
+    Raises:
+        ImageError: it is missing, or has a manifest of a type that SageMaker does not take.
+        SettingsProblemError: the image is to be built of a folder that is not there.
+    """
+    image = image_manifest.planned_image(
+        config,
+        outputs,
+        is_base=target.is_base,
+        context_tag=lambda: _context_tag(root),
+    )
+    return image_manifest.check(image, image_manifest.ask_ecr)
+
+
+def _context_tag(root: Path) -> str:
+    try:
+        return context_digest(root / BUILD_CONTEXT)[:TAG_LENGTH]
+    except FileNotFoundError as err:
+        raise SettingsProblemError(str(err)) from err
 
 
 def stored_artifact(

@@ -8,6 +8,8 @@ import hashlib
 import os
 from pathlib import Path
 
+# The server's, in the project's folder.
+BUILD_CONTEXT = "container"
 TAG_LENGTH = 16
 
 # Left behind by tools that ran in the folder; none of them reaches the image.

@@ -13,13 +13,12 @@ import pulumi_aws as aws
 import pulumi_docker as docker
 
 from components import names
-from components.build_context import TAG_LENGTH, context_digest
+from components.build_context import BUILD_CONTEXT, TAG_LENGTH, context_digest
 from components.execution_role import execution_policy, trust_policy
 from components.settings import FoundationSettings
 
 FOUNDATION_TYPE = "greenlight:components:Foundation"
 
-BUILD_CONTEXT = "container"
 SKLEARN_REQUIREMENTS = "requirements-sklearn.lock"
 # Images of earlier swaps that a revert may still need.
 _KEPT_IMAGES = 30

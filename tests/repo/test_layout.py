@@ -23,6 +23,7 @@ ALLOWED_IMPORTS = {
     "components": set(),
     "automation": {
         "components.artifact",
+        "components.build_context",
         "components.names",
         "components.rollout",
         "components.settings",
