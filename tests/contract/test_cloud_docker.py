@@ -131,6 +131,9 @@ def test_an_image_tagged_in_the_engine_counts_as_pushed(
     uri = f"{REGISTRY}/tiny:by-hand"
     docker_engine.client.images.get(IMAGE_URI).tag(uri)
 
+    [asked] = user.client("ecr").batch_get_image(
+        repositoryName="tiny", imageIds=[{"imageTag": "by-hand"}]
+    )["images"]
     make_config(user, "by-hand", uri)
     user.make_endpoint("by-hand", "by-hand")
 
@@ -140,6 +143,7 @@ def test_an_image_tagged_in_the_engine_counts_as_pushed(
     variant = user.describe("by-hand")["ProductionVariants"][0]
     assert variant["DeployedImages"][0]["SpecifiedImage"] == uri
     assert variant["DeployedImages"][0]["ResolvedImage"].endswith(stored["imageDigest"])
+    assert asked["imageId"]["imageDigest"] == stored["imageDigest"]
     assert user.invoke("by-hand")["name"] == "tiny"
     user.sagemaker.delete_endpoint(EndpointName="by-hand")
 

@@ -42,6 +42,9 @@ class DockerImages:
         self._registry = registry
         self._lock = threading.Lock()
         self._pushed: dict[tuple[str, str], str] = {}
+        # A tag of the engine counts as pushed, so who asks ECR for it must find it there.
+        self._batch_get_image = registry.batch_get_image
+        registry.batch_get_image = self._batch_get_pushed
 
     def add(
         self,
@@ -99,6 +102,18 @@ class DockerImages:
         with self._lock:
             if self._pushed.get((reference.repository, reference.tag)) != local.id:
                 self._push(reference, local)
+
+    def _batch_get_pushed(
+        self,
+        repository_name: str,
+        registry_id: str | None = None,
+        image_ids: list[dict[str, str]] | None = None,
+    ) -> Any:
+        repository = self._registry.repositories.get(repository_name)
+        for image_id in (image_ids or ()) if repository is not None else ():
+            if "imageTag" in image_id:
+                self.resolve(f"{repository.uri}:{image_id['imageTag']}")
+        return self._batch_get_image(repository_name, registry_id, image_ids)
 
     def _push(self, reference: ImageReference, local: Any) -> str | None:
         """Put the image's manifest under its tag; None when the tag may not move."""
