@@ -202,6 +202,7 @@ def _written(
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 
+    from automation.gate.calibration_converter import calibration_converters, calibration_shapes
     from automation.gate.category_converter import category_converters, category_shapes
     from automation.gate.function_converter import function_converters, function_shapes
     from automation.gate.margin_converter import margin_converters, margin_shapes
@@ -209,9 +210,9 @@ def _written(
 
     types = {"float32": FloatTensorType, "float64": DoubleTensorType, "string": StringTensorType}
     converters = category_converters() | tree_converters()
-    converters |= margin_converters() | function_converters()
+    converters |= margin_converters() | function_converters() | calibration_converters()
     shapes = category_shapes(is_float64=float_type == "float64") | tree_shapes()
-    shapes |= margin_shapes() | function_shapes()
+    shapes |= margin_shapes() | function_shapes() | calibration_shapes()
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of versions it was not tested with; the rows decide

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from automation.gate.graph_writer import Converter, GraphWriter
+from automation.gate.graph_writer import Converter, GraphWriter, declare_values
 
 
 def function_converters() -> dict[type, Converter]:
@@ -35,7 +35,7 @@ def function_shapes() -> dict[type, Callable[[Any], None]]:
     return {
         preprocessing.FunctionTransformer: _declare_as_wide,
         preprocessing.PowerTransformer: _declare_as_wide,
-        compose.TransformedTargetRegressor: _declare_values,
+        compose.TransformedTargetRegressor: declare_values,
     }
 
 
@@ -84,14 +84,6 @@ def _declare_as_wide(operator: Any) -> None:
     kind = DoubleTensorType if DoubleTensorType in kinds else FloatTensorType
     rows = operator.inputs[0].get_first_dimension()
     operator.outputs[0].set_type(kind([rows, width]))
-
-
-def _declare_values(operator: Any) -> None:
-    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
-
-    first = operator.inputs[0]
-    kind = DoubleTensorType if isinstance(first.type, DoubleTensorType) else FloatTensorType
-    operator.outputs[0].set_type(kind([first.get_first_dimension(), None]))
 
 
 def _convert_function(scope: Any, operator: Any, container: Any) -> None:

@@ -146,6 +146,15 @@ def whole_labels(classes: npt.ArrayLike) -> npt.NDArray[Any]:
     return whole
 
 
+def declare_values(operator: Any) -> None:
+    """Declare a regressor's values, of as many columns as they turn out to have."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    first = operator.inputs[0]
+    kind = DoubleTensorType if isinstance(first.type, DoubleTensorType) else FloatTensorType
+    operator.outputs[0].set_type(kind([first.get_first_dimension(), None]))
+
+
 def declare_float64(shape: Callable[[Any], None], output: int) -> Callable[[Any], None]:
     """Wrap one of skl2onnx's shape functions so that float64 in means float64 out.
 

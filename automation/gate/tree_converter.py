@@ -106,7 +106,7 @@ def _convert_boosted_classifier(scope: Any, operator: Any, container: Any) -> No
     """Write the sums of the stages, and what the loss makes of them."""
     writer = GraphWriter(scope, operator, container)
     model = operator.raw_operator
-    sums = _boosted_sum(writer, model)
+    sums = boosted_sum(writer, model)
     loss = type(model._loss).__name__
     if loss == "HalfMultinomialLoss":
         writer.finish_classifier(sums, writer.node("Softmax", [sums], axis=1), model.classes_)
@@ -132,7 +132,7 @@ def _convert_boosted_regressor(scope: Any, operator: Any, container: Any) -> Non
     """Write the sum of the stages, through the exponential for losses on a log scale."""
     writer = GraphWriter(scope, operator, container)
     model = operator.raw_operator
-    sums = _boosted_sum(writer, model)
+    sums = boosted_sum(writer, model)
     link = type(getattr(model._loss, "link", None)).__name__
     if link == "LogLink":
         sums = writer.node("Exp", [sums])
@@ -149,7 +149,7 @@ def _mean_of(writer: GraphWriter, rows: str, model: Any, output: int | None, tar
     return writer.node("Div", [sums, writer.constant(np.array(float(len(members))))])
 
 
-def _boosted_sum(writer: GraphWriter, model: Any) -> str:
+def boosted_sum(writer: GraphWriter, model: Any) -> str:
     """Write what every stage adds to what boosting starts from."""
     if hasattr(model, "_predictors"):
         start = np.asarray(model._baseline_prediction, dtype=np.float64).ravel()

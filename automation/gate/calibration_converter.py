@@ -1,0 +1,245 @@
+"""Calibrated classifiers and isotonic regression as float64 nodes.
+
+Between two thresholds skl2onnx takes the value of the nearer one where scikit-learn draws a line,
+and it has no form for the calibration of pipelines, of frozen classifiers and of boosted margins.
+Here each piece of the line is a row of a table: where it starts, the value there and its slope.
+
+Source: scikit-learn 1.9, `calibration.py` (`_CalibratedClassifier.predict_proba`) and
+`isotonic.py`; NumPy's `interp` (slope times distance, plus the value at the piece's start);
+skl2onnx 1.20, `operator_converters/calibrated_classifier_cv.py` (ArgMin of distances).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from automation.gate.graph_writer import Converter, GraphWriter, declare_values
+from automation.gate.tree_converter import boosted_sum
+
+SLIGHTLY_ABOVE = 1e-5  # scikit-learn takes a probability this far above 1 for 1
+
+
+def calibration_converters() -> dict[type, Converter]:
+    """Give converter functions by estimator class."""
+    from sklearn import calibration, isotonic
+
+    return {
+        calibration.CalibratedClassifierCV: _convert_calibrated,
+        isotonic.IsotonicRegression: _convert_isotonic,
+    }
+
+
+def calibration_shapes() -> dict[type, Callable[[Any], None]]:
+    """Give the functions that declare the types of the outputs, by estimator class."""
+    from sklearn import isotonic
+
+    return {isotonic.IsotonicRegression: declare_values}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """An estimator inside another one, and what it is fed: an operator to `GraphWriter`."""
+
+    raw_operator: Any
+    inputs: Sequence[Any]
+
+
+def _convert_isotonic(scope: Any, operator: Any, container: Any) -> None:
+    from skl2onnx.common.data_types import DoubleTensorType
+
+    model = operator.raw_operator
+    if model.out_of_bounds == "nan" and not isinstance(operator.inputs[0].type, DoubleTensorType):
+        raise NotImplementedError("float32 cannot tell the ends of an isotonic regression")
+    writer = GraphWriter(scope, operator, container)
+    values = _steps(writer, model, writer.doubles())
+    writer.write(values, operator.outputs[0])
+
+
+def _convert_calibrated(scope: Any, operator: Any, container: Any) -> None:
+    """Write the mean of what the calibrated classifiers say."""
+    from skl2onnx.common._registration import get_converter
+
+    model = operator.raw_operator
+    if model.method == "temperature":
+        raise NotImplementedError("calibration by temperature has no form")
+    inner = [part.estimator for part in model.calibrated_classifiers_]
+    is_known = all(map(_has_known_response, inner))
+    if model.method == "sigmoid" and not is_known:
+        get_converter(operator.type)(scope, operator, container)
+        return
+    if not is_known:
+        raise NotImplementedError(f"no form is known for the margins of {inner[0]}")
+    writer = GraphWriter(scope, operator, container)
+    responses = _Responses(scope, operator, container)
+    parts = [_calibrated(writer, part, responses) for part in model.calibrated_classifiers_]
+    total = reduce(lambda sum_, part: writer.node("Add", [sum_, part]), parts)
+    mean = writer.node("Div", [total, writer.constant(np.array(float(len(parts))))])
+    writer.finish_classifier(mean, mean, model.classes_)
+
+
+def _calibrated(writer: GraphWriter, model: Any, responses: _Responses) -> str:
+    """Write one classifier's probabilities, (rows, classes)."""
+    if not np.array_equal(model.estimator.classes_, model.classes):
+        raise NotImplementedError("no form is known for a fold that lacks one of the classes")
+    response = responses.of(model.estimator)
+    one = writer.constant(np.array(1.0))
+    if len(model.classes) == 2:
+        second = _calibrate(writer, model.calibrators[0], response)
+        columns = [writer.node("Sub", [one, second]), second]
+        result = writer.node("Concat", columns, axis=1)
+    else:
+        columns = [
+            _calibrate(writer, calibrator, writer.column(response, position))
+            for position, calibrator in enumerate(model.calibrators)
+        ]
+        total = reduce(lambda sum_, column: writer.node("Add", [sum_, column]), columns)
+        shares = writer.node("Div", [writer.node("Concat", columns, axis=1), total])
+        is_nothing = writer.node("Equal", [total, writer.constant(np.array(0.0))])
+        uniform = writer.constant(np.array(1.0 / len(columns)))
+        result = writer.node("Where", [is_nothing, uniform, shares])
+    is_above = writer.node("Greater", [result, one])
+    limit = writer.constant(np.array(1.0 + SLIGHTLY_ABOVE))
+    is_slight = writer.node("And", [is_above, writer.node("LessOrEqual", [result, limit])])
+    return writer.node("Where", [is_slight, one, result])
+
+
+def _calibrate(writer: GraphWriter, model: Any, values: str) -> str:
+    if hasattr(model, "X_thresholds_"):
+        return _steps(writer, model, values)
+    turned = writer.node("Mul", [writer.constant(np.array(float(model.a_))), values])
+    moved = writer.node("Add", [turned, writer.constant(np.array(float(model.b_)))])
+    return writer.node("Sigmoid", [writer.node("Neg", [moved])])
+
+
+def _steps(writer: GraphWriter, model: Any, values: str) -> str:
+    """Write the fitted line through the thresholds at values of (rows, 1)."""
+    from onnx import TensorProto
+
+    x, y = np.asarray(model.X_thresholds_), np.asarray(model.y_thresholds_)
+    if x.dtype != np.float64 or model.out_of_bounds == "raise":
+        raise NotImplementedError(
+            "isotonic regression has a form for float64 thresholds and for out_of_bounds 'clip' "
+            f"or 'nan', not for {x.dtype} and {model.out_of_bounds!r}"
+        )
+    slopes = np.diff(y) / np.diff(x)
+    if not np.isfinite(slopes).all():
+        raise NotImplementedError("isotonic regression has no form for thresholds this close")
+    outside = y[[0, -1]]
+    if model.out_of_bounds == "nan":
+        outside = np.full(2, np.nan)
+    # Before the first threshold, from each one on, and behind the last.
+    edges = np.append(x, np.nextafter(x[-1], np.inf))
+    starts = np.concatenate([x[:1], x, x[-1:]])
+    levels = np.concatenate([outside[:1], y, outside[1:]])
+    slopes = np.concatenate([[0.0], slopes, [0.0, 0.0]])
+    reached = writer.node("GreaterOrEqual", [values, writer.constant(edges.reshape(1, -1))])
+    counts = writer.node("Cast", [reached], to=TensorProto.INT64)
+    piece = writer.node("ReduceSum", [counts, writer.constant(np.array([1]))], keepdims=1)
+    start, level, slope = (
+        writer.node("Gather", [writer.constant(table), piece], axis=0)
+        for table in (starts, levels, slopes)
+    )
+    way = writer.node("Mul", [slope, writer.node("Sub", [values, start])])
+    return writer.node("Add", [way, level])
+
+
+class _Responses:
+    """Writes what calibrators are given: margins where a classifier has them, or probabilities."""
+
+    def __init__(self, scope: Any, operator: Any, container: Any) -> None:
+        self._scope = scope
+        self._operator = operator
+        self._container = container
+        self._inputs = [self._widened(given) for given in operator.inputs]
+
+    def of(self, estimator: Any) -> str:
+        """Give (rows, classes), of two classes the second's alone, (rows, 1)."""
+        return self._response(estimator, self._inputs)
+
+    def _widened(self, given: Any) -> Any:
+        """Cast float32 up: a response rounded to it would lie beside its threshold."""
+        from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+        if not isinstance(given.type, FloatTensorType):
+            return given
+        kind = DoubleTensorType(list(given.type.shape))
+        wide = self._scope.declare_local_variable(given.raw_name, kind)
+        GraphWriter(self._scope, self._operator, self._container).write(given.full_name, wide)
+        return wide
+
+    def _response(self, estimator: Any, inputs: Sequence[Any]) -> str:
+        from skl2onnx._parse import _parse_sklearn
+        from sklearn.frozen import FrozenEstimator
+        from sklearn.linear_model._base import LinearClassifierMixin
+        from sklearn.pipeline import Pipeline
+
+        if isinstance(estimator, FrozenEstimator):
+            return self._response(estimator.estimator, inputs)
+        if isinstance(estimator, Pipeline):
+            for _, step in estimator.steps[:-1]:
+                if step is not None and step != "passthrough":
+                    inputs = _parse_sklearn(self._scope, step, inputs, custom_parsers=None)
+            return self._response(estimator.steps[-1][1], inputs)
+        writer = GraphWriter(
+            self._scope, Part(raw_operator=estimator, inputs=inputs), self._container
+        )
+        if isinstance(estimator, LinearClassifierMixin):
+            return _margins(writer, estimator)
+        if isinstance(estimator, _boosted_classes()):
+            return boosted_sum(writer, estimator)
+        return self._second_output(writer, estimator, inputs)
+
+    def _second_output(self, writer: GraphWriter, estimator: Any, inputs: Sequence[Any]) -> str:
+        """Let the classifier's own converter write its scores or probabilities."""
+        from onnx import TensorProto
+        from skl2onnx._supported_operators import sklearn_operator_name_map
+        from skl2onnx.common.data_types import Int64TensorType
+
+        if type(estimator) not in sklearn_operator_name_map:
+            raise NotImplementedError(f"no form is known for {type(estimator).__name__}")
+        name = sklearn_operator_name_map[type(estimator)]
+        nested = self._scope.declare_local_operator(name, estimator)
+        nested.inputs.extend(inputs)
+        kind = type(self._operator.outputs[1].type)
+        label = self._scope.declare_local_variable("label", Int64TensorType())
+        response = self._scope.declare_local_variable("response", kind())
+        nested.outputs.extend([label, response])
+        values = writer.node("Cast", [response.onnx_name], to=TensorProto.DOUBLE)
+        return writer.column(values, 1) if len(estimator.classes_) == 2 else values
+
+
+def _has_known_response(estimator: Any) -> bool:
+    """Tell whether it is known how a classifier comes to the margins scikit-learn calibrates."""
+    from sklearn.frozen import FrozenEstimator
+    from sklearn.linear_model._base import LinearClassifierMixin
+    from sklearn.pipeline import Pipeline
+    from sklearn.svm import SVC, NuSVC
+
+    if isinstance(estimator, FrozenEstimator):
+        return _has_known_response(estimator.estimator)
+    if isinstance(estimator, Pipeline):
+        return _has_known_response(estimator.steps[-1][1])
+    if isinstance(estimator, SVC | NuSVC):
+        is_own = estimator.probability is not True and estimator.decision_function_shape == "ovr"
+        return is_own and not callable(estimator.kernel) and estimator.kernel != "precomputed"
+    if isinstance(estimator, (LinearClassifierMixin, *_boosted_classes())):
+        return True
+    return not hasattr(estimator, "decision_function")
+
+
+def _boosted_classes() -> tuple[type, ...]:
+    from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+
+    return GradientBoostingClassifier, HistGradientBoostingClassifier
+
+
+def _margins(writer: GraphWriter, model: Any) -> str:
+    weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64)).T
+    start = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), weights.shape[1])
+    product = writer.node("MatMul", [writer.doubles(), writer.constant(weights)])
+    return writer.node("Add", [product, writer.constant(start.reshape(1, -1))])
