@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from automation.gate.graph_writer import Converter, GraphWriter, declare_values
+from automation.gate.margin_converter import linear_margins
 from automation.gate.tree_converter import boosted_sum
 
 SLIGHTLY_ABOVE = 1e-5  # scikit-learn takes a probability this far above 1 for 1
@@ -189,7 +190,7 @@ class _Responses:
             self._scope, Part(raw_operator=estimator, inputs=inputs), self._container
         )
         if isinstance(estimator, LinearClassifierMixin):
-            return _margins(writer, estimator)
+            return linear_margins(writer, estimator)
         if isinstance(estimator, _boosted_classes()):
             return boosted_sum(writer, estimator)
         return self._second_output(writer, estimator, inputs)
@@ -236,10 +237,3 @@ def _boosted_classes() -> tuple[type, ...]:
     from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 
     return GradientBoostingClassifier, HistGradientBoostingClassifier
-
-
-def _margins(writer: GraphWriter, model: Any) -> str:
-    weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64)).T
-    start = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), weights.shape[1])
-    product = writer.node("MatMul", [writer.doubles(), writer.constant(weights)])
-    return writer.node("Add", [product, writer.constant(start.reshape(1, -1))])

@@ -53,11 +53,8 @@ def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
     model = operator.raw_operator
     if getattr(model, "classes_", None) is None or np.ndim(model.classes_) != 1:
         raise NotImplementedError("several labels at once have no form")
-    weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64)).T
-    start = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), weights.shape[1])
-    product = writer.node("MatMul", [writer.doubles(), writer.constant(weights)])
-    margins = writer.node("Add", [product, writer.constant(start.reshape(1, -1))])
-    if weights.shape[1] == 1:
+    margins = linear_margins(writer, model)
+    if len(np.atleast_2d(model.coef_)) == 1:
         margins = _both_sides(writer, margins)
     writer.finish_classifier(margins, margins, model.classes_)
 
@@ -96,6 +93,14 @@ def _convert_svm(scope: Any, operator: Any, container: Any) -> None:
         scores = writer.node("Add", [votes, writer.node("Div", [sums, third])])
     decisive = scores if model.break_ties and len(model.classes_) > 2 else votes
     writer.finish_classifier(decisive, scores, model.classes_)
+
+
+def linear_margins(writer: GraphWriter, model: Any) -> str:
+    """Write what a linear classifier's decision function gives, (rows, 1) of two classes."""
+    weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64)).T
+    start = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), weights.shape[1])
+    product = writer.node("MatMul", [writer.doubles(), writer.constant(weights)])
+    return writer.node("Add", [product, writer.constant(start.reshape(1, -1))])
 
 
 def _both_sides(writer: GraphWriter, margins: str) -> str:
