@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 import pytest
 import requests
 
 from automation import driver
 from automation.deployment import Deployment
-from automation.errors import UpdateFailedError
+from automation.errors import ImageError, UpdateFailedError
 from components.swap_plan import Verdict
 from tests.e2e.conftest import Cloud, a_rehearsal
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.fault("rehearsal faults")]
 
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 BASELINE, CHALLENGER = "random-forest", "gradient-boosting"
 
 
@@ -100,3 +104,23 @@ def test_the_next_good_swap_is_promoted_and_the_old_pairs_go(bench: Bench) -> No
 
     assert deployment.verdict is Verdict.PROMOTED
     assert bench.cloud.config_names() == {bench.live_config(deployment)}
+
+
+def test_an_image_that_sagemaker_refuses_stops_the_next_up_before_it_begins(bench: Bench) -> None:
+    ecr = boto3.client("ecr")
+    [repository] = ecr.describe_repositories()["repositories"]
+    name = repository["repositoryName"]
+    [image_id] = ecr.list_images(repositoryName=name)["imageIds"]
+    ecr.batch_delete_image(repositoryName=name, imageIds=[image_id])
+    ecr.put_image(
+        repositoryName=name,
+        imageTag=image_id["imageTag"],
+        imageManifest=json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}),
+        imageManifestMediaType=OCI_INDEX,
+    )
+    models = bench.cloud.model_names()
+
+    with pytest.raises(ImageError, match=f"media type {re.escape(OCI_INDEX)}"):
+        bench.swap()
+
+    assert bench.cloud.model_names() == models
