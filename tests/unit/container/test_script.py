@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +18,6 @@ from server.errors import (
 from server.predictor import load_served
 from server.script_predictor import ScriptPredictor
 from server.settings import Settings
-from tests.support.onnx_models import FittedModel, an_iris_classifier
 from tests.support.scripts import (
     A_CLASS_OF_ITS_OWN,
     CSV,
@@ -28,28 +25,10 @@ from tests.support.scripts import (
     ROWS,
     answered,
     loaded,
-    scripts_forgotten,
 )
 from tests.support.sklearn_models import (
     add_script,
 )
-
-
-@pytest.fixture(scope="module")
-def iris(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
-    return an_iris_classifier(tmp_path_factory.mktemp("iris"), trees=3)
-
-
-@pytest.fixture
-def artifact(iris: FittedModel, tmp_path: Path) -> Path:
-    """A copy of the iris artifact to put scripts into."""
-    return Path(shutil.copytree(iris.directory, tmp_path / "model"))
-
-
-@pytest.fixture(autouse=True)
-def _forget_scripts() -> Iterator[None]:
-    with scripts_forgotten():
-        yield
 
 
 def test_an_error_in_a_function_is_named_by_function_and_line(artifact: Path) -> None:

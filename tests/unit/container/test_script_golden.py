@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,31 +9,13 @@ import pytest
 from server.errors import (
     GoldenMismatchError,
 )
-from tests.support.onnx_models import FittedModel, a_regressor, an_iris_classifier
+from tests.support.onnx_models import a_regressor
 from tests.support.scripts import (
     INPUT_ONLY,
     OF_ITS_OWN,
     PREDICT_ONLY,
     loaded,
-    scripts_forgotten,
 )
-
-
-@pytest.fixture(scope="module")
-def iris(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
-    return an_iris_classifier(tmp_path_factory.mktemp("iris"), trees=3)
-
-
-@pytest.fixture
-def artifact(iris: FittedModel, tmp_path: Path) -> Path:
-    """A copy of the iris artifact to put scripts into."""
-    return Path(shutil.copytree(iris.directory, tmp_path / "model"))
-
-
-@pytest.fixture(autouse=True)
-def _forget_scripts() -> Iterator[None]:
-    with scripts_forgotten():
-        yield
 
 
 def test_a_script_that_answers_a_golden_row_otherwise_never_serves(artifact: Path) -> None:

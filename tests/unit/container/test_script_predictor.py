@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from server.errors import (
 from server.predictor import load_predictor
 from server.script_predictor import reply_of
 from server.settings import Settings
-from tests.support.onnx_models import FittedModel, an_iris_classifier
+from tests.support.onnx_models import FittedModel
 from tests.support.scripts import (
     BARE,
     CSV,
@@ -36,30 +34,12 @@ from tests.support.scripts import (
     ROWS,
     answered,
     loaded,
-    scripts_forgotten,
 )
 from tests.support.sklearn_models import (
     a_classifier_of_frames,
     a_neighbors_classifier,
     add_script,
 )
-
-
-@pytest.fixture(scope="module")
-def iris(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
-    return an_iris_classifier(tmp_path_factory.mktemp("iris"), trees=3)
-
-
-@pytest.fixture
-def artifact(iris: FittedModel, tmp_path: Path) -> Path:
-    """A copy of the iris artifact to put scripts into."""
-    return Path(shutil.copytree(iris.directory, tmp_path / "model"))
-
-
-@pytest.fixture(autouse=True)
-def _forget_scripts() -> Iterator[None]:
-    with scripts_forgotten():
-        yield
 
 
 def test_a_script_with_only_predict_fn_answers_json_and_csv(artifact: Path) -> None:
