@@ -1,4 +1,4 @@
-"""What several tests share: an artifact to put scripts into, and no script left behind."""
+"""What several tests share: an artifact to change, and no script left behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def iris(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
 
 @pytest.fixture
 def artifact(iris: FittedModel, tmp_path: Path) -> Path:
-    """A copy of the iris artifact to put scripts into."""
+    """A copy of the iris artifact to change: to damage it, or to put scripts into it."""
     return Path(shutil.copytree(iris.directory, tmp_path / "model"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,6 @@ from tests.support.onnx_models import (
 @pytest.fixture(scope="module")
 def iris(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
     return an_iris_classifier(tmp_path_factory.mktemp("iris"))
-
-
-@pytest.fixture
-def artifact(iris: FittedModel, tmp_path: Path) -> Path:
-    """A copy of the iris artifact to damage."""
-    return Path(shutil.copytree(iris.directory, tmp_path / "model"))
 
 
 def predicted(directory: Path, rows: Any) -> Prediction:

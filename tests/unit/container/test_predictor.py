@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,12 +27,6 @@ from tests.support.rsgi import RequestHeaders
 @pytest.fixture(scope="module")
 def iris(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
     return an_iris_classifier(tmp_path_factory.mktemp("iris"))
-
-
-@pytest.fixture
-def artifact(iris: FittedModel, tmp_path: Path) -> Path:
-    """A copy of the iris artifact to damage."""
-    return Path(shutil.copytree(iris.directory, tmp_path / "model"))
 
 
 @pytest.mark.parametrize(
