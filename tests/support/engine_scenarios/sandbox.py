@@ -73,6 +73,8 @@ class Sandbox:
             "PULUMI_DEBUG_PROVIDERS": f"{PACKAGE}:{self.provider.port}",
             "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
             "GIT_CEILING_DIRECTORIES": str(self.root),
+            # A program rewritten in the same second at the same size would run as it was.
+            "PYTHONDONTWRITEBYTECODE": "1",
             **self.variables,
             **changes,
         }
