@@ -13,6 +13,7 @@ from rehearsal.cloud.history.history import History
 from rehearsal.cloud.hosting.api import HostingApi
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.json_protocol import CONTENT_TYPE, RUNTIME_CONTENT_TYPE, error_response
+from rehearsal.cloud.model_registry.api import ModelRegistryApi
 from rehearsal.cloud.runtime.invoke import INVOCATIONS_PATH, Invoker
 from rehearsal.cloud.runtime.stream import STREAM_PATH, invoke_with_response_stream
 from rehearsal.cloud.scaling.api import ScalingApi
@@ -32,6 +33,7 @@ class CloudApplication:
     control: Callable[[Request], Response]
     hosting: HostingApi
     transform: TransformApi
+    model_registry: ModelRegistryApi
     scaling: ScalingApi
     moto: Callable[[Request], Response]
     faults: Faults
@@ -79,13 +81,13 @@ class CloudApplication:
         return self.moto(request)
 
     def _sagemaker(self, operation: str, request: Request) -> Response:
-        if self.transform.handles(operation, request):
-            return self.transform(operation, request)
-        if not self.hosting.handles(operation, request):
-            # moto's own answers here would be jobs that are done before they begin.
-            known = ", ".join({**self.hosting.operations, **self.transform.operations})
-            raise ApiError(
-                "UnknownOperationException",
-                f"the rehearsal cloud does not do {operation} of this resource; it does {known}",
-            )
-        return self.hosting(operation, request)
+        apis = (self.transform, self.model_registry, self.hosting)
+        for api in apis:
+            if api.handles(operation, request):
+                return api(operation, request)
+        # moto's own answers here would be jobs that are done before they begin.
+        known = ", ".join({name: None for api in apis for name in api.operations})
+        raise ApiError(
+            "UnknownOperationException",
+            f"the rehearsal cloud does not do {operation} of this resource; it does {known}",
+        )

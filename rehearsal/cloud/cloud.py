@@ -37,6 +37,8 @@ from rehearsal.cloud.http import Server
 from rehearsal.cloud.identity.access import Access
 from rehearsal.cloud.identity.managed import install_managed_policies
 from rehearsal.cloud.ids import new_id, seed_ids
+from rehearsal.cloud.model_registry.api import ModelRegistryApi
+from rehearsal.cloud.model_registry.groups import ModelRegistry
 from rehearsal.cloud.record import Record
 from rehearsal.cloud.registry import install_registry
 from rehearsal.cloud.role_objects import RoleObjects
@@ -103,6 +105,12 @@ class Cloud:
         self.events = self._event_bus()
         self.engine.on_changed = Announcer(engine=self.engine, bus=self.events).endpoint_changed
         self._transform = self._transform_jobs(launcher, access)
+        self._model_registry = ModelRegistry(
+            clock=self.clock,
+            catalog=self.engine.catalog,
+            bus=self.events,
+            etag_of=Objects(account_id).etag,
+        )
         self._images = images
         self.timekeeper = Timekeeper(clock=self.clock, tick=self._tick)
         self.application = self._application(endpoints)
@@ -202,6 +210,7 @@ class Cloud:
             faults=self.faults,
             timekeeper=self.timekeeper,
             transform=self._transform,
+            model_registry=self._model_registry,
             queue_sizes=self._asynchronous.dispatcher.sizes,
             shutdown=self.shutdown,
         )
@@ -211,6 +220,7 @@ class Cloud:
             control=control,
             hosting=HostingApi(endpoints=endpoints),
             transform=TransformApi(jobs=self._transform),
+            model_registry=ModelRegistryApi(engine=self.engine, registry=self._model_registry),
             scaling=ScalingApi(
                 account_id=self.settings.account_id,
                 region=self.settings.region,

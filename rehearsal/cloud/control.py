@@ -16,6 +16,7 @@ from rehearsal.cloud.fleets.images import ImageStore
 from rehearsal.cloud.hosting.engine import Engine
 from rehearsal.cloud.http import Request, Response
 from rehearsal.cloud.inventory import inventory
+from rehearsal.cloud.model_registry.groups import ModelRegistry
 from rehearsal.cloud.scaling.scaler import Scaler
 from rehearsal.cloud.settings import CloudSettings
 from rehearsal.cloud.timekeeper import Timekeeper
@@ -38,6 +39,7 @@ class ControlApi:
     faults: Faults
     timekeeper: Timekeeper
     transform: TransformJobs
+    model_registry: ModelRegistry
     queue_sizes: Callable[[], Mapping[str, int]]
     shutdown: threading.Event
 
@@ -114,6 +116,7 @@ class ControlApi:
         found = inventory(
             self.engine,
             self.scaler,
+            self.model_registry,
             settings.account_id,
             settings.region,
             transform_jobs=self.transform.running(),

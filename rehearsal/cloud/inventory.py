@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rehearsal.cloud.hosting.engine import Engine
+from rehearsal.cloud.model_registry.groups import ModelRegistry
+from rehearsal.cloud.model_registry.version import GROUP, VERSION
 from rehearsal.cloud.scaling.scaler import Scaler
 from rehearsal.cloud.services import backend
 
@@ -19,6 +21,7 @@ Resource = dict[str, str]
 def inventory(
     engine: Engine,
     scaler: Scaler,
+    registry: ModelRegistry,
     account_id: str,
     region: str,
     *,
@@ -33,6 +36,11 @@ def inventory(
         return [
             *_hosting(engine, scaler),
             *(_resource("sagemaker", "transform-job", name) for name in transform_jobs),
+            *(_resource("sagemaker", GROUP, name) for name in registry.groups),
+            *(
+                _resource("sagemaker", VERSION, f"{version.group}/{version.number}")
+                for version in registry.versions.values()
+            ),
             *_cloudwatch(engine),
             *_storage(account_id, region),
             *_identity(account_id, region),

@@ -83,6 +83,12 @@ class Objects:
         found = s3.get_object(bucket, key)
         return None if found is None else bytes(found.value)
 
+    def etag(self, bucket: str, key: str) -> str | None:
+        """Return an object's ETag without its quotes, or None when there is no such object."""
+        s3 = backend("s3", self._account_id, "aws")
+        found = s3.get_object(bucket, key) if bucket in s3.buckets else None
+        return None if found is None else str(found.etag).strip('"')
+
     def keys(self, bucket: str, prefix: str) -> list[str] | None:
         """Return the keys with a prefix in S3's order, or None when there is no such bucket."""
         s3 = backend("s3", self._account_id, "aws")

@@ -1,7 +1,8 @@
 """SageMaker's own events: pure, from what Describe says to what EventBridge gets.
 
 Source: SageMaker Developer Guide, "Events that Amazon SageMaker AI sends to Amazon EventBridge",
-sections "endpoint state change", "endpoint deployment state change", "transform job state change".
+sections "endpoint state change", "endpoint deployment state change", "transform job state change",
+    "model package state change".
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 ENDPOINT_CHANGE = "SageMaker Endpoint State Change"
 DEPLOYMENT_CHANGE = "SageMaker Endpoint Deployment State Change"
 TRANSFORM_CHANGE = "SageMaker Transform Job State Change"
+MODEL_PACKAGE_CHANGE = "SageMaker Model Package State Change"
 SOURCE = "aws.sagemaker"
 # The members of a variant's summary that the guide's samples show.
 VARIANT_MEMBERS = (
@@ -78,6 +80,13 @@ def transform_change(described: Mapping[str, Any], tags: Mapping[str, str]) -> E
         detail_type=TRANSFORM_CHANGE,
         resource_arn=described["TransformJobArn"],
         detail={**detail, "Tags": dict(tags)},
+    )
+
+
+def model_package_change(arn: str, detail: Mapping[str, Any], tags: Mapping[str, str]) -> Event:
+    """Return the event of a version that was registered or changed, by an approval for one."""
+    return Event(
+        detail_type=MODEL_PACKAGE_CHANGE, resource_arn=arn, detail={**detail, "Tags": dict(tags)}
     )
 
 

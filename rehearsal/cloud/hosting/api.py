@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rehearsal.cloud.errors import ApiError, validation_exception
+from rehearsal.cloud import operation as operations
+from rehearsal.cloud.errors import validation_exception
 from rehearsal.cloud.fleets.definition import MULTI_MODEL, definitions_of
 from rehearsal.cloud.fleets.images import reference_from_uri
 from rehearsal.cloud.fleets.launch import artifact_url
@@ -19,10 +20,13 @@ from rehearsal.cloud.hosting.model_rules import check_model
 from rehearsal.cloud.hosting.tags import tag_list, tag_page
 from rehearsal.cloud.hosting.variants import DEFAULT_WEIGHT, all_variants
 from rehearsal.cloud.http import Request, Response
-from rehearsal.cloud.json_protocol import json_response
-from rehearsal.cloud.shapes import json_members, validated_input
 
 OWN_KINDS = (MODEL, CONFIG, ENDPOINT)
+RECORDED = {
+    "endpoint_name": "EndpointName",
+    "endpoint_config_name": "EndpointConfigName",
+    "model_name": "ModelName",
+}
 
 
 @dataclass
@@ -32,7 +36,7 @@ class HostingApi:
     endpoints: Endpoints
 
     def __post_init__(self) -> None:
-        self.operations: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+        self.operations: operations.Operations = {
             "CreateModel": self._create_model,
             "DescribeModel": self._describe_model,
             "DeleteModel": self._delete_model,
@@ -54,39 +58,13 @@ class HostingApi:
         self._catalog = self.endpoints.engine.catalog
 
     def handles(self, operation: str, request: Request) -> bool:
-        """Tell whether an operation is ours; tags of other resources are moto's."""
-        if operation not in self.operations:
-            return False
-        if operation in ("AddTags", "ListTags", "DeleteTags"):
-            arn = str(json_members(operation, request.body).get("ResourceArn", ""))
-            return arn.split(":")[-1].split("/")[0] in OWN_KINDS
-        return True
+        """Tell whether an operation is ours; of tags those of our resources are."""
+        return operations.handles(self.operations, OWN_KINDS, operation, request)
 
     def __call__(self, operation: str, request: Request) -> Response:
-        """Validate, run under the lock, answer; a refusal is the caller's to turn into bytes."""
+        """Answer one request; a refusal is the caller's to turn into bytes."""
         engine = self.endpoints.engine
-        asked = validated_input("sagemaker", operation, request.body)
-        is_change = not operation.startswith(("Describe", "List"))
-        try:
-            with engine.lock:
-                result = self.operations[operation](asked)
-        except ApiError as err:
-            if is_change:
-                self._record_call(operation, asked, error=f"{err.code}: {err.message}")
-            raise
-        if is_change:
-            self._record_call(operation, asked, error=None)
-        return json_response(result)
-
-    def _record_call(self, operation: str, asked: Mapping[str, Any], *, error: str | None) -> None:
-        self.endpoints.engine.record.event(
-            "api_call",
-            operation=operation,
-            endpoint_name=asked.get("EndpointName"),
-            endpoint_config_name=asked.get("EndpointConfigName"),
-            model_name=asked.get("ModelName"),
-            error=error,
-        )
+        return operations.answer(self.operations, engine, operation, request, RECORDED)
 
     # ---- models
 

@@ -18,12 +18,17 @@ TIME_FILTERS = ("CreationTime", "LastModifiedTime")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One summary and what it is filtered and sorted by."""
+    """One summary and what it is filtered and sorted by.
+
+    Args:
+        number: tells what was made at one time and has one name apart, as versions
+    """
 
     name: str
     times: Mapping[str, float]
     summary: Mapping[str, Any]
     status: str = ""
+    number: int = 0
 
 
 def page(rows: Iterable[Row], asked: Mapping[str, Any], *, result_key: str) -> dict[str, Any]:
@@ -54,12 +59,12 @@ def _is_wanted(row: Row, asked: Mapping[str, Any]) -> bool:
     return True
 
 
-def _sort_key(row: Row, sort_by: str) -> tuple[Any, str]:
+def _sort_key(row: Row, sort_by: str) -> tuple[Any, str, int]:
     if sort_by == "Name":
-        return (row.name, row.name)
+        return (row.name, row.name, row.number)
     if sort_by == "Status":
-        return (row.status, row.name)
-    return (row.times["CreationTime"], row.name)
+        return (row.status, row.name, row.number)
+    return (row.times["CreationTime"], row.name, row.number)
 
 
 def offset_of(token: str | None) -> int:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rehearsal.cloud.errors import ApiError
+from rehearsal.cloud import operation as operations
 from rehearsal.cloud.hosting.tags import merged_tags, tag_list, tag_page
 from rehearsal.cloud.http import Request, Response
-from rehearsal.cloud.json_protocol import json_response
-from rehearsal.cloud.shapes import json_members, validated_input
 from rehearsal.cloud.transform.job import TRANSFORM_JOB
 from rehearsal.cloud.transform.jobs import TransformJobs
 
-TAG_OPERATIONS = ("AddTags", "ListTags", "DeleteTags")
+RECORDED = {"transform_job_name": "TransformJobName", "model_name": "ModelName"}
 
 
 @dataclass
@@ -24,7 +22,7 @@ class TransformApi:
     jobs: TransformJobs
 
     def __post_init__(self) -> None:
-        self.operations: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+        self.operations: operations.Operations = {
             "CreateTransformJob": self.jobs.create,
             "DescribeTransformJob": self.jobs.describe,
             "ListTransformJobs": self.jobs.list_jobs,
@@ -37,31 +35,11 @@ class TransformApi:
 
     def handles(self, operation: str, request: Request) -> bool:
         """Tell whether an operation is ours; of tags those of jobs are."""
-        if operation in TAG_OPERATIONS:
-            arn = str(json_members(operation, request.body).get("ResourceArn", ""))
-            return arn.split(":")[-1].partition("/")[0] == TRANSFORM_JOB
-        return operation in self.operations
+        return operations.handles(self.operations, (TRANSFORM_JOB,), operation, request)
 
     def __call__(self, operation: str, request: Request) -> Response:
-        """Validate, run under the lock, answer; a refusal is the caller's to turn into bytes."""
-        asked = validated_input("sagemaker", operation, request.body)
-        engine = self.jobs.engine
-        error = None
-        try:
-            with engine.lock:
-                return json_response(self.operations[operation](asked))
-        except ApiError as err:
-            error = f"{err.code}: {err.message}"
-            raise
-        finally:
-            if not operation.startswith(("Describe", "List")):
-                engine.record.event(
-                    "api_call",
-                    operation=operation,
-                    transform_job_name=asked.get("TransformJobName"),
-                    model_name=asked.get("ModelName"),
-                    error=error,
-                )
+        """Answer one request; a refusal is the caller's to turn into bytes."""
+        return operations.answer(self.operations, self.jobs.engine, operation, request, RECORDED)
 
     def _add_tags(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         arn = self._arn(asked)

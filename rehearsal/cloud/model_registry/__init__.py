@@ -1,0 +1,1 @@
+"""The Model Registry: groups of model packages, their versions and who approved them."""
