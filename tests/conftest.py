@@ -14,6 +14,8 @@ from typing import Any
 import hypothesis
 import numpy as np
 import pytest
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 TESTS = Path(__file__).parent
 LAYERS = ("unit", "contract", "integration", "e2e", "repo")
@@ -39,6 +41,10 @@ def pytest_configure() -> None:
     # The same examples on every machine, however slow it is, and nothing left behind.
     hypothesis.settings.register_profile("house", derandomize=True, deadline=None, database=None)
     hypothesis.settings.load_profile("house")
+    # A seed alone doesn't do: now and then Hypothesis draws a constant out of whichever of our
+    # modules are loaded, and so by what ran before in the same process.
+    no_constants = Constants()
+    pytest.MonkeyPatch().setattr(providers, "_get_local_constants", lambda: no_constants)
     for name in list(os.environ):
         if name.startswith(FOREIGN_PREFIXES) and name not in KEPT:
             del os.environ[name]
