@@ -83,7 +83,7 @@ aws sagemaker-runtime invoke-endpoint --endpoint-name iris --content-type applic
 ### metrics
 aws cloudwatch get-metric-statistics --namespace AWS/SageMaker --metric-name Invocations \
   --dimensions Name=EndpointName,Value=iris Name=VariantName,Value=AllTraffic \
-  --start-time "$YESTERDAY" --end-time "$TOMORROW" --period 86400 --statistics Sum \
+  --start-time "$EARLIER" --end-time "$LATER" --period 86400 --statistics Sum \
   --query 'sum(Datapoints[].Sum)'
 aws logs describe-log-streams --log-group-name /aws/sagemaker/Endpoints/iris \
   --query 'length(logStreams)'
