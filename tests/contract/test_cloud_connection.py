@@ -170,9 +170,9 @@ def test_an_interim_answer_is_passed_over(serve: Serve, pool_of: PoolOf) -> None
     assert get(pool_of(server.port)) == (200, b"ok")
 
 
-def streamed(pool: ConnectionPool, seconds: float = 5.0) -> StreamedAnswer:
+def streamed(pool: ConnectionPool, end_seconds: float = 5.0) -> StreamedAnswer:
     return pool.stream(
-        "/invocations", headers=[], body=b"x", timeout_seconds=seconds, end_seconds=seconds
+        "/invocations", headers=[], body=b"x", timeout_seconds=5.0, end_seconds=end_seconds
     )
 
 
@@ -245,15 +245,15 @@ def test_a_stream_has_to_end_in_time(serve: Serve, pool_of: PoolOf) -> None:
         connection.sendall(CHUNKED + b"5\r\nfirst\r\n")
         silent(connection)
 
-    answer = streamed(pool_of(serve(script).port), seconds=0.2)
-    parts = answer.parts()
+    answer = streamed(pool_of(serve(script).port), end_seconds=0.2)
+    received = []
 
-    first = next(parts)
     with pytest.raises(InstanceTimeout):
-        next(parts)
+        received.extend(answer.parts())
     answer.close()
 
-    assert first == b"first"
+    # Where the machine is slow the time may be up before the first part is read.
+    assert received in ([b"first"], [])
 
 
 def test_a_stream_left_early_closes_its_connection(serve: Serve, pool_of: PoolOf) -> None:

@@ -119,12 +119,13 @@ def test_a_stream_that_never_ends_is_ended(user: CloudUser, gate: Path) -> None:
     usual, invoker.stream_end_seconds = invoker.stream_end_seconds, 0.3
 
     try:
-        (_, first), (headers, payload) = frames(user, "hang")
+        *parts, (headers, payload) = frames(user, "hang")
     finally:
         invoker.stream_end_seconds = usual
         gate.touch()
 
-    assert first == b"first"
+    # Where the machine is slow the time may be up before the first part is read.
+    assert [part for _, part in parts] in ([b"first"], [])
     assert headers[":exception-type"] == "ModelStreamError"
     assert json.loads(payload)["ErrorCode"] == "ModelInvocationTimeExceeded"
 
