@@ -16,11 +16,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from automation.errors import GreenlightError, exit_code_for
+from automation.errors import GreenlightError, UsageError, exit_code_for
 
 if TYPE_CHECKING:
     from automation.display import ProgressDisplay
     from automation.driver import Listeners
+    from automation.source import Source
 
 DEFAULT_MODEL = "iris"
 DEFAULT_STAGE = "dev"
@@ -50,7 +51,11 @@ EstimatorOption = Annotated[
 ArtifactOption = Annotated[
     Path | None,
     typer.Option(
-        "--artifact", help="A folder `greenlight package` made, instead of packaging now."
+        "--artifact",
+        exists=True,
+        file_okay=False,
+        resolve_path=True,
+        help="A folder `greenlight package` made, instead of packaging now.",
     ),
 ]
 
@@ -72,9 +77,12 @@ def package_model(
     rows: Annotated[
         Path | None,
         typer.Option(
+            exists=True,
+            dir_okay=False,
+            resolve_path=True,
             help="A CSV file of rows that prove a model from elsewhere: the header names the "
             "features, a last column `label` may hold the truth; left out: the spec's rows, "
-            "else those of the training script."
+            "else those of the training script.",
         ),
     ] = None,
     runtime: Annotated[
@@ -97,15 +105,14 @@ def package_model(
     with _errors():
         from automation import display, driver
         from automation.gate.packaging import package
-        from automation.source import source_from_text
         from automation.spec import load_spec, runtime_from_text
 
         packaged = package(
             load_spec(driver.ROOT, model),
             driver.ROOT,
             estimator=estimator,
-            source=None if source is None else source_from_text(source, Path.cwd()),
-            rows=None if rows is None else rows.absolute(),
+            source=None if source is None else _source(source),
+            rows=rows,
             runtime=None if runtime is None else runtime_from_text(runtime),
             allow_pickle=allow_pickle,
         )
@@ -214,7 +221,13 @@ def invoke(
         typer.Option("--row", help="Comma-separated values, empty for missing; repeatable."),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="A .csv without header, or .json with instances.")
+        Path | None,
+        typer.Option(
+            "--file",
+            exists=True,
+            dir_okay=False,
+            help="A .csv without header, or .json with instances.",
+        ),
     ] = None,
 ) -> None:
     """Send rows to a model's endpoint and show what it answers; left out: the spec's samples."""
@@ -222,6 +235,8 @@ def invoke(
         from automation import display, driver, invocation
         from automation.spec import load_spec
 
+        if row is not None and file is not None:
+            raise UsageError(f"both --row and --file {file} are given; give one of the two")
         if row is not None:
             rows = invocation.rows_from_texts(row)
         elif file is not None:
@@ -285,6 +300,15 @@ def main() -> None:
         rehearsal.app(args=sys.argv[2:], prog_name="greenlight rehearsal")
         return
     app(prog_name="greenlight")
+
+
+def _source(text: str) -> Source:
+    from automation.source import FORMS, source_from_text
+
+    source = source_from_text(text, Path.cwd())
+    if source.is_local and not Path(source.value).is_file():
+        raise UsageError(f"--from {text!r} does not exist; give {FORMS}")
+    return source
 
 
 def _console() -> Console:

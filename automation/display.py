@@ -142,7 +142,7 @@ def show_package(console: Console, package: Package) -> None:
         f"runtime {package.artifact.manifest['runtime']}, "
         f"artifact [bold]{package.artifact.short_digest}[/]"
     )
-    if package.source != package.estimator:
+    if package.source is not None:
         console.print(f"  from {escape(package.source)}", style="dim", soft_wrap=True)
     console.print(f"  {package.artifact.directory}", style="dim", soft_wrap=True)
     for warning in package.warnings:

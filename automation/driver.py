@@ -31,7 +31,7 @@ from automation.deployment import (
 )
 from automation.endpoint import EndpointReader, EndpointState
 from automation.engine_call import run_to_the_end
-from automation.errors import StackError, UpdateFailedError
+from automation.errors import StackError, UpdateFailedError, UsageError
 from automation.hazards import PreviewSummary, hazards_of
 from automation.listeners import SILENT
 from automation.listeners import Listeners as Listeners
@@ -71,6 +71,7 @@ def up(
         the deployment with its verdict, `promoted`, `rolled_back` or `inconclusive`.
 
     Raises:
+        UsageError: there is no such stage or estimator, or two things at a time were given.
         PackagingError: the gate refused the model, or the image it is to be served by.
         SettingsProblemError: the stack's settings cannot be deployed.
         StackBusyError: another update runs on the stack.
@@ -270,9 +271,15 @@ def artifact_for(
         region: where a spec's source is looked for; left out, the environment's.
 
     Raises:
+        UsageError: both an artifact and an estimator are given.
         PackagingError: the gate refused the model, or the folder holds none of its artifacts.
     """
     if artifact is not None:
+        if estimator is not None:
+            raise UsageError(
+                f"--estimator {estimator} names what the training script trains, and --artifact "
+                f"{artifact} is packaged already; give one of the two"
+            )
         found = artifacts.read(root, artifact)
         artifacts.manifest_of(found.archive.read_bytes(), spec.model)
         return artifacts.store(root, spec.model, found.archive.read_bytes())

@@ -19,7 +19,7 @@ from pathlib import Path
 from automation.archive import files_from_archive
 from automation.artifact import Artifact
 from automation.edge_recipe import LOCK_NAME, MODEL_ARCHIVE, PROGRAM_ARCHIVE, recipe_bytes
-from automation.errors import EdgeError
+from automation.errors import EdgeError, UsageError
 
 BUILD_FOLDER = Path("build") / "edge"
 SERVER = Path("container") / "server"
@@ -87,19 +87,15 @@ def write_component(
         uri: the folder in S3 the artifacts are to be below; left out, a placeholder.
 
     Raises:
-        EdgeError: a name, version or URI Greengrass refuses, or a folder that cannot be written.
+        UsageError: a name, version or URI Greengrass refuses.
+        EdgeError: a folder that cannot be written, or an artifact no server here is for.
         SourceError: the artifact's archive is damaged.
     """
     chosen = f"greenlight.{model}" if name is None else name
     check(chosen, version, uri)
     base_uri = PLACEHOLDER_URI if uri is None else uri.rstrip("/")
     folder_uri = f"{base_uri}/{chosen}/{version}"
-    runtime = str(artifact.manifest.get("runtime"))
-    if runtime not in LOCK_BY_RUNTIME:
-        raise EdgeError(
-            f"the artifact is for the runtime {runtime!r}; the server has "
-            f"{' and '.join(LOCK_BY_RUNTIME)}: package the model again"
-        )
+    runtime = _runtime_of(artifact)
     lock = (root / LOCK_BY_RUNTIME[runtime]).read_bytes()
     recipe = recipe_bytes(
         name=chosen,
@@ -133,20 +129,30 @@ def check(name: str, version: str, uri: str | None) -> None:
     """Check what Greengrass would refuse once everything is uploaded.
 
     Raises:
-        EdgeError: names what is wrong and what is allowed.
+        UsageError: names what is wrong and what is allowed.
     """
     if len(name) > LONGEST_NAME or not NAME.fullmatch(name):
-        raise EdgeError(
+        raise UsageError(
             f"component name {name!r} is refused; give at most {LONGEST_NAME} letters, digits, "
             "dots, dashes and underscores, such as com.example.iris"
         )
     if len(version) > LONGEST_VERSION or not VERSION.fullmatch(version):
-        raise EdgeError(
+        raise UsageError(
             f"version {version!r} is no semantic version of at most {LONGEST_VERSION} characters; "
             "give three numbers, such as 1.4.2"
         )
     if uri is not None and not FOLDER_URI.fullmatch(uri):
-        raise EdgeError(f"{uri!r} is no folder in S3; give one such as s3://bucket/components")
+        raise UsageError(f"{uri!r} is no folder in S3; give one such as s3://bucket/components")
+
+
+def _runtime_of(artifact: Artifact) -> str:
+    runtime = str(artifact.manifest.get("runtime"))
+    if runtime not in LOCK_BY_RUNTIME:
+        raise EdgeError(
+            f"the artifact is for the runtime {runtime!r}; the server has "
+            f"{' and '.join(LOCK_BY_RUNTIME)}: package the model again"
+        )
+    return runtime
 
 
 def server_files(root: Path) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """Everything greenlight refuses or fails at, and the exit code each of it ends the command with.
 
 GreenlightError
+  UsageError                what was given to a command cannot be; nothing was begun
   SpecError                 models/<model>.yaml is missing or wrong
     ModelNotFoundError
   SettingsProblemError      the stack's settings, as assembled, cannot be deployed
@@ -31,6 +32,10 @@ from __future__ import annotations
 
 class GreenlightError(Exception):
     """Anything greenlight refuses or fails at; the message says what to do next."""
+
+
+class UsageError(GreenlightError):
+    """What was given to a command cannot be: a value, a file, or two things at a time."""
 
 
 class SpecError(GreenlightError):
@@ -125,9 +130,11 @@ class InvocationError(GreenlightError):
     """The endpoint could not be invoked."""
 
 
-# The nearest class of an error's ancestors decides. 2 is taken by the command line itself.
+# The nearest class of an error's ancestors decides. docs/commands.md says them to people.
 EXIT_CODES: dict[type[GreenlightError], int] = {
     GreenlightError: 1,
+    # As the command line itself ends where an option is unknown.
+    UsageError: 2,
     SpecError: 3,
     SettingsProblemError: 3,
     PackagingError: 4,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from automation.errors import InvocationError
+from automation.errors import InvocationError, UsageError
 from automation.spec import Cell
 
 CONTENT_TYPE = "application/json"
@@ -38,13 +38,14 @@ def invoke(
     """Send rows to an endpoint in one request.
 
     Raises:
+        UsageError: there are no rows.
         InvocationError: the endpoint is not there, or answered with an error.
     """
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     if not rows:
-        raise InvocationError("no rows to send; give --row, --file, or samples in the model's spec")
+        raise UsageError("no rows to send; give --row, --file, or samples in the model's spec")
     client = boto3.Session(region_name=region).client("sagemaker-runtime")
     try:
         answer = client.invoke_endpoint(
@@ -87,14 +88,14 @@ def rows_from_texts(texts: Sequence[str]) -> list[tuple[Cell, ...]]:
     """Read rows as comma-separated values: numbers, true, false, other texts; empty is missing.
 
     Raises:
-        InvocationError: a row is not CSV.
+        UsageError: a row is not CSV.
     """
     rows = []
     for text in texts:
         try:
             cells = next(csv.reader([text], strict=True), [])
         except csv.Error as err:
-            raise InvocationError(
+            raise UsageError(
                 f"row {text!r} is not comma-separated values ({err}); give it as 5.1,3.5,red"
             ) from err
         rows.append(tuple(map(_cell, cells)))
@@ -105,7 +106,7 @@ def rows_from_file(path: Path) -> list[tuple[Cell, ...]]:
     """Read rows from a CSV file, or from JSON as the endpoint takes it or as a plain list.
 
     Raises:
-        InvocationError: the file cannot be read.
+        UsageError: the file cannot be read.
     """
     try:
         text = path.read_text()
@@ -115,7 +116,7 @@ def rows_from_file(path: Path) -> list[tuple[Cell, ...]]:
         instances = document["instances"] if isinstance(document, dict) else document
         return [tuple(_checked(cell) for cell in row) for row in instances]
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise InvocationError(
+        raise UsageError(
             f"file {path} cannot be read ({err}); give a .csv file without header, or a .json file "
             'with {"instances": [[...], ...]}'
         ) from err

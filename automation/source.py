@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from automation.errors import SourceError
+from automation.errors import SourceError, UsageError
 
 SKOPS_SUFFIX = ".skops"
 PICKLE_SUFFIXES = (".joblib", ".pkl", ".pickle")
@@ -80,7 +80,7 @@ def source_from_text(text: str, folder: Path) -> Source:
         folder: where a relative path begins.
 
     Raises:
-        SourceError: it is none of the known forms.
+        UsageError: it is none of the known forms.
     """
     if text.startswith(TRAINING_JOB_PREFIX) or ":training-job/" in text:
         kind, value = SourceKind.TRAINING_JOB, text.removeprefix(TRAINING_JOB_PREFIX)
@@ -92,7 +92,7 @@ def source_from_text(text: str, folder: Path) -> Source:
         kind, value = SourceKind.ESTIMATOR_FILE, text
     problem = problem_with(kind, value)
     if problem is not None:
-        raise SourceError(f"--from {text!r} {problem}; allowed are {FORMS}")
+        raise UsageError(f"--from {text!r} {problem}; allowed are {FORMS}")
     source = Source(kind=kind, value=value)
     return replace(source, value=str(folder / text)) if source.is_local else source
 

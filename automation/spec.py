@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from automation.errors import ModelNotFoundError, SpecError
+from automation.errors import ModelNotFoundError, SpecError, UsageError
 from automation.source import Source, SourceKind, problem_with
 from components.names import MODEL_NAME_PATTERN
 from components.settings import Stage
@@ -74,10 +74,10 @@ def runtime_from_text(text: str) -> Runtime:
     """Read what was given to `--runtime`.
 
     Raises:
-        SpecError: it is no runtime.
+        UsageError: it is no runtime.
     """
     if text not in list(Runtime):
-        raise SpecError(f"--runtime is {text!r}; allowed are {', '.join(Runtime)}")
+        raise UsageError(f"--runtime is {text!r}; allowed are {', '.join(Runtime)}")
     return Runtime(text)
 
 

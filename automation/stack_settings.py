@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from automation.errors import SettingsProblemError
+from automation.errors import SettingsProblemError, UsageError
 from automation.spec import ModelSpec, Runtime, merge_settings
 from components.names import PROJECT
 from components.settings import NAMESPACE, SettingsError, Stage, parse_settings
@@ -60,13 +60,11 @@ def stage_from(text: str) -> str:
     """Check a stage's name.
 
     Raises:
-        SettingsProblemError: there is no such stage.
+        UsageError: there is no such stage.
     """
     allowed = [stage.value for stage in Stage]
     if text not in allowed:
-        raise SettingsProblemError(
-            f"stage {text!r} does not exist; allowed are {', '.join(allowed)}"
-        )
+        raise UsageError(f"stage {text!r} does not exist; allowed are {', '.join(allowed)}")
     return text
 
 

@@ -75,7 +75,7 @@ def _manifest(data: ModelData, model: str) -> Mapping[str, Any]:
             f"{data.name} is an artifact of model {manifest.get('model')!r}, not of {model!r}; "
             "name the right one, or package this model"
         )
-    wanted = {"runtime": str, "files": dict, "estimator": str}
+    wanted = {"runtime": str, "files": dict, "estimator": str, "estimator_class": str}
     wrong = [key for key, kind in wanted.items() if not isinstance(manifest.get(key), kind)]
     if wrong or manifest["runtime"] not in list(Runtime):
         raise ArtifactError(

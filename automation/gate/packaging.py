@@ -17,7 +17,7 @@ from typing import Any
 
 from automation import artifact as artifacts
 from automation.artifact import Artifact
-from automation.errors import SourceError
+from automation.errors import SourceError, UsageError
 from automation.gate import conversion, own_artifact, sklearn_form
 from automation.gate.answers import Answers, score, sklearn_answers
 from automation.gate.conversion import Graph
@@ -26,6 +26,7 @@ from automation.gate.forest import FOREST_NAME, forest_bytes
 from automation.gate.golden import golden_for
 from automation.gate.inference_script import SCRIPT_PATH
 from automation.gate.model_data import ModelData, read_source
+from automation.gate.nested_estimators import unwrapped
 from automation.gate.origin import Origin, from_data, import_warnings, trained_here
 from automation.gate.server_proof import load_in_server
 from automation.gate.serving_proof import PROJECT, prove_served
@@ -46,11 +47,12 @@ class Package:
     """A model that passed the gate.
 
     Args:
+        estimator: what the training script calls it; of a model from elsewhere its class.
         accuracy: share of the live rows that scikit-learn answers and that it answers right; for a
             regressor the coefficient of determination; None where nobody knows the truth.
         checked_rows: how many rows were compared between scikit-learn and what serves.
         warnings: what the gate cannot refuse but a person should know.
-        source: where the model came from; the estimator's name where it was trained here.
+        source: where the model came from; None where it was trained here.
     """
 
     model: str
@@ -59,7 +61,7 @@ class Package:
     accuracy: float | None
     checked_rows: int
     warnings: tuple[str, ...]
-    source: str
+    source: str | None = None
 
 
 def package(
@@ -84,13 +86,14 @@ def package(
         region: of AWS, for a source there; left out, the environment's.
 
     Raises:
+        UsageError: what was given excludes each other, or the script trains no such estimator.
         PackagingError: one of its subclasses says what the gate refused and how to mend it.
     """
     place = spec.source if source is None else source
     chosen = spec.runtime if runtime is None else runtime
     if place is None:
         if rows is not None:
-            raise SourceError(
+            raise UsageError(
                 f"--rows {rows} proves a model from elsewhere, and {spec.model} is trained here, "
                 "with rows of its own; leave it out, or say where the model comes from with --from"
             )
@@ -98,7 +101,7 @@ def package(
         origin = trained_here(spec, root, estimator)
         return package_origin(spec.model, origin, root, chosen, allow_pickle=allow_pickle)
     if estimator is not None:
-        raise SourceError(
+        raise UsageError(
             f"--estimator {estimator} names what the training script trains, and the model comes "
             f"from {place}; give one of the two"
         )
@@ -157,12 +160,12 @@ def package_origin(
         load_in_server(PROJECT, files, allow_pickle=allow_pickle)
     return Package(
         model=model,
-        estimator=trained.name,
+        estimator=_told_estimator(manifest),
         artifact=artifacts.store(root, model, artifacts.archive_bytes(files)),
         accuracy=accuracy,
         checked_rows=len(rows),
         warnings=notes + _warnings(live),
-        source=trained.name if origin.source is None else origin.source["name"],
+        source=_told_source(origin),
     )
 
 
@@ -184,7 +187,7 @@ def _kept(
     golden = json.loads(data.files[artifacts.GOLDEN_NAME])
     return Package(
         model=spec.model,
-        estimator=manifest["estimator"],
+        estimator=_told_estimator(manifest),
         artifact=artifacts.store(root, spec.model, data.content),
         accuracy=manifest.get("accuracy"),
         checked_rows=len(golden["instances"]),
@@ -193,9 +196,22 @@ def _kept(
     )
 
 
+def _told_estimator(manifest: Mapping[str, Any]) -> str:
+    """Say what was packaged: what comes from elsewhere has only its class for a name."""
+    named = "estimator" if manifest.get("source") is None else "estimator_class"
+    return str(manifest[named])
+
+
+def _told_source(origin: Origin) -> str | None:
+    if origin.source is None:
+        return None
+    name, file = origin.source["name"], origin.source["file"]
+    return name if name.endswith(file) else f"{file} of {name}"
+
+
 def graph_files(trained: TrainedModel, graph: Graph) -> dict[str, bytes]:
     """Give the files a graph comes as: itself and, for trees, what the compiled kernel reads."""
-    compiled = forest_bytes(trained.estimator)
+    compiled = forest_bytes(unwrapped(trained.estimator))
     return {artifacts.GRAPH_NAME: graph.content} | (
         {} if compiled is None else {FOREST_NAME: compiled}
     )

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automation.errors import TrainingError
+from automation.errors import TrainingError, UsageError
 from automation.gate.features import Rows, rows_from_returned
 from automation.spec import ModelSpec
 
@@ -79,6 +79,7 @@ def train(spec: ModelSpec, root: Path, estimator: str | None = None) -> TrainedM
         estimator: what to train; left out, the spec's own.
 
     Raises:
+        UsageError: the script trains no such estimator.
         TrainingError: the script cannot be loaded, fails, or returns something else.
     """
     if spec.script is None or spec.estimator is None:
@@ -90,7 +91,9 @@ def train(spec: ModelSpec, root: Path, estimator: str | None = None) -> TrainedM
     script = _load_script(root / spec.script)
     known = getattr(script, "ESTIMATORS", None)
     if known is not None and name not in known:
-        raise TrainingError(
+        # Of the spec it is the spec's fault, and not that of who gave the command.
+        refusal = TrainingError if estimator is None else UsageError
+        raise refusal(
             f"estimator {name!r} is not one {spec.script} trains; "
             f"allowed are {', '.join(map(str, known))}"
         )

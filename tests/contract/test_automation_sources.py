@@ -22,6 +22,7 @@ from automation.errors import (
     EstimatorFileError,
     SetupError,
     SourceError,
+    UsageError,
     VersionDriftError,
 )
 from automation.gate.model_data import ModelData, read_source
@@ -180,7 +181,7 @@ def test_an_artifact_of_greenlights_own_takes_neither_another_runtime_nor_a_scri
 
 
 def test_rows_for_a_model_that_is_trained_here_are_refused(root: Path) -> None:
-    with pytest.raises(SourceError, match=r"rows\.csv proves a model from elsewhere, and tiny"):
+    with pytest.raises(UsageError, match=r"rows\.csv proves a model from elsewhere, and tiny"):
         package(ModelSpec(model="tiny"), root, rows=root / "rows.csv")
 
 

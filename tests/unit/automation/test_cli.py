@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -45,11 +46,14 @@ def test_every_verb_and_every_parameter_is_documented(verb: str) -> None:
     assert CliRunner().invoke(cli.app, [verb, "--help"]).exit_code == 0
 
 
-def test_the_help_names_every_exit_code() -> None:
+def test_the_help_and_the_documents_name_every_exit_code() -> None:
     told = " ".join(CliRunner().invoke(cli.app, ["--help"]).output.split())
+    table = (ROOT / "docs" / "commands.md").read_text().partition("## Exit codes")[2]
+    documented = [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)]
 
-    for code in (0, 2, *EXIT_CODES.values()):
+    for code in (0, *EXIT_CODES.values()):
         assert f" {code} " in told
+    assert documented == sorted({0, *EXIT_CODES.values(), cli.INTERRUPTED})
 
 
 def test_the_help_loads_nothing_heavy() -> None:
@@ -78,12 +82,19 @@ def test_without_an_engine_every_verb_ends_with_the_way_to_get_one(
     ("arguments", "code", "message"),
     [
         (["package", "fraud"], 3, "models with one are iris, wine"),
-        (["package", "iris", "--estimator", "svm"], 4, "allowed are random-forest"),
-        (["package", "iris", "--from", "x.h5"], 4, "allowed are a file (.skops, .joblib, .pkl"),
-        (["package", "iris", "--from", "no.skops"], 4, "no.skops does not exist"),
-        (["package", "iris", "--runtime", "torch"], 3, "allowed are onnx, sklearn"),
-        (["package", "iris", "-e", "x", "--from", "x.skops"], 4, "give one of the two"),
-        (["up", "iris", "--stage", "test"], 3, "allowed are dev, prod"),
+        (["package", "iris", "--estimator", "svm"], 2, "allowed are random-forest"),
+        (["package", "iris", "--from", "x.h5"], 2, "allowed are a file (.skops, .joblib, .pkl"),
+        (["package", "iris", "--from", "no.skops"], 2, "'no.skops' does not exist"),
+        (["package", "iris", "--runtime", "torch"], 2, "allowed are onnx, sklearn"),
+        (["package", "iris", "-e", "x", "--from", "s3://b-1/x.skops"], 2, "give one of the two"),
+        (["package", "iris", "--rows", "README.md"], 2, "proves a model from elsewhere"),
+        (["package", "iris", "--rows", "no.csv"], 2, "'no.csv' does not exist"),
+        (["up", "iris", "--stage", "test"], 2, "allowed are dev, prod"),
+        (["up", "iris", "--artifact", "no"], 2, "'no' does not exist"),
+        (["edge", "iris", "-e", "x", "--artifact", "models"], 2, "give one of the two"),
+        (["edge", "iris", "--artifact", "models"], 4, "holds no model.tar.gz"),
+        (["invoke", "iris", "--row", "1", "--file", "README.md"], 2, "give one of the two"),
+        (["invoke", "iris", "--row", '1,"x'], 2, "is not comma-separated values"),
         (["up", "iris", "--no-such-option"], 2, "No such option"),
     ],
 )

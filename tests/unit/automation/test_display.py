@@ -22,7 +22,7 @@ def a_package(**changes: Any) -> Package:
     )
     wanted: dict[str, Any] = {
         "model": "fraud", "estimator": "forest", "artifact": artifact, "accuracy": 0.98765,
-        "checked_rows": 406, "warnings": (), "source": "forest",
+        "checked_rows": 406, "warnings": (),
     }  # fmt: skip
     return Package(**(wanted | changes))
 

@@ -13,7 +13,7 @@ from automation import artifact as artifacts
 from automation.artifact import Artifact
 from automation.driver import ROOT
 from automation.edge import check, server_files, write_component, zip_bytes
-from automation.errors import EdgeError, PackagingError, SourceError
+from automation.errors import EdgeError, PackagingError, SourceError, UsageError
 
 
 def an_artifact(folder: Path, **manifest: object) -> Artifact:
@@ -109,7 +109,7 @@ def test_another_lock_has_everything_installed_anew(tmp_path: Path, artifact: Ar
 def test_what_greengrass_refuses_is_refused_before_anything_is_written(
     name: str, version: str, uri: str | None, message: str, artifact: Artifact, tmp_path: Path
 ) -> None:
-    with pytest.raises(EdgeError) as caught:
+    with pytest.raises(UsageError) as caught:
         write_component(
             "iris", artifact, ROOT, output=tmp_path / "out", name=name, version=version, uri=uri
         )

@@ -25,6 +25,7 @@ def a_command_error(stderr: str, stdout: str = "") -> Exception:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
+        (errors.UsageError, 2),
         (errors.ModelNotFoundError, 3),
         (errors.EqualityError, 4),
         (errors.SetupError, 5),
@@ -41,11 +42,12 @@ def test_an_error_has_the_code_of_its_nearest_class(
     assert exit_code_for(error("")) == code
 
 
-def test_every_error_is_drawn_in_the_tree_and_none_exits_as_success_or_usage() -> None:
+def test_every_error_is_drawn_in_the_tree_and_only_usage_exits_as_usage() -> None:
     assert errors.__doc__ is not None
     for error in all_errors():
         assert error.__name__ in errors.__doc__
-        assert exit_code_for(error("")) not in (0, 2)
+        assert exit_code_for(error("")) != 0
+        assert (exit_code_for(error("")) == 2) is (error is errors.UsageError)
 
 
 def test_every_code_but_that_of_specs_and_settings_is_one_class() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from automation.errors import InvocationError
+from automation.errors import InvocationError, UsageError
 from automation.invocation import answers_from, invoke, rows_from_file, rows_from_texts
 
 ROWS = [(1.0, 2.0)]
@@ -40,7 +40,7 @@ def test_an_answer_of_another_container_is_refused(body: bytes) -> None:
 def test_rows_are_read_from_the_command_line() -> None:
     assert rows_from_texts(["1,2.5", "3,4"]) == [(1.0, 2.5), (3.0, 4.0)]
     assert rows_from_texts(['red,,true,"a,b",nan']) == [("red", None, True, "a,b", "nan")]
-    with pytest.raises(InvocationError, match=r"row '1,\"x' is not comma-separated values"):
+    with pytest.raises(UsageError, match=r"row '1,\"x' is not comma-separated values"):
         rows_from_texts(['1,"x'])
 
 
@@ -84,10 +84,10 @@ def test_a_file_that_holds_no_rows_is_refused(
     if content is not None:
         (tmp_path / name).write_text(content)
 
-    with pytest.raises(InvocationError, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot be read"):
         rows_from_file(tmp_path / name)
 
 
 def test_nothing_to_send_is_refused_before_anything_is_sent() -> None:
-    with pytest.raises(InvocationError, match="no rows to send"):
+    with pytest.raises(UsageError, match="no rows to send"):
         invoke("wine-dev", [])

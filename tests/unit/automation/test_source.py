@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from automation.errors import SourceError
+from automation.errors import SourceError, UsageError
 from automation.source import Source, SourceKind, bucket_and_key, problem_with, source_from_text
 
 JOB_ARN = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/fraud-1"
@@ -49,7 +49,7 @@ def test_every_form_is_told_by_its_words(text: str, kind: SourceKind, value: str
     ],
 )
 def test_anything_else_is_refused_with_the_forms_there_are(text: str, problem: str) -> None:
-    with pytest.raises(SourceError, match=f"{problem}.*; allowed are a file"):
+    with pytest.raises(UsageError, match=f"{problem}.*; allowed are a file"):
         source_from_text(text, Path())
 
 

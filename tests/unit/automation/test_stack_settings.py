@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from automation.driver import ROOT
-from automation.errors import SettingsProblemError
+from automation.errors import SettingsProblemError, UsageError
 from automation.spec import ModelSpec, Runtime, load_spec
 from automation.stack_settings import (
     ArtifactSetting,
@@ -143,7 +143,7 @@ def test_secrets_are_left_to_the_program() -> None:
 
 
 def test_an_unknown_stage_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(SettingsProblemError, match=r"stage 'test' .* allowed are dev, prod"):
+    with pytest.raises(UsageError, match=r"stage 'test' .* allowed are dev, prod"):
         stage_from("test")
 
 

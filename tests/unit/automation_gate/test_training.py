@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from automation.driver import ROOT
-from automation.errors import TrainingError
+from automation.errors import TrainingError, UsageError
 from automation.gate.training import (
     RETURNED_KEYS,
     train,
@@ -38,8 +39,11 @@ def test_the_shipped_scripts_train(model: str, estimator: str | None, features: 
 
 
 def test_an_unknown_estimator_is_refused_with_those_the_script_trains() -> None:
-    with pytest.raises(TrainingError, match=r"'forest' .* allowed are random-forest, gradient"):
+    told = r"'forest' .* allowed are random-forest, gradient"
+    with pytest.raises(UsageError, match=told):
         train(load_spec(ROOT, "iris"), ROOT, "forest")
+    with pytest.raises(TrainingError, match=told):
+        train(replace(load_spec(ROOT, "iris"), estimator="forest"), ROOT)
 
 
 def test_a_script_without_train_is_refused(tmp_path: Path) -> None:
