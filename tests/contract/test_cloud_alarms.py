@@ -134,6 +134,27 @@ def test_an_alarm_to_the_second_trips_within_thirty_seconds(user: CloudUser, nam
     assert seen == ["OK", "OK", "ALARM"]
 
 
+def test_minutes_in_which_the_cloud_was_held_up_are_evaluated_one_by_one(
+    user: CloudUser, name: str
+) -> None:
+    put_alarm(user, name)
+    now = user.cloud.clock.now()
+    put(user, name, 5.0)
+    put(user, name, 0.0, Timestamp=datetime_from_epoch(now + 60))
+
+    assert isinstance(user.cloud.clock, ManualClock)
+    user.cloud.clock.advance(120)
+    user.cloud.timekeeper.advance(0)
+
+    items = user.client("cloudwatch").describe_alarm_history(
+        AlarmName=name, HistoryItemType="StateUpdate", ScanBy="TimestampAscending"
+    )["AlarmHistoryItems"]
+    assert [item["HistorySummary"] for item in items] == [
+        "Alarm updated from INSUFFICIENT_DATA to ALARM",
+        "Alarm updated from ALARM to OK",
+    ]
+
+
 @pytest.mark.source("CW percentiles-with-low-samples")
 def test_a_percentile_of_too_few_samples_changes_nothing_when_asked(
     user: CloudUser, name: str

@@ -26,6 +26,8 @@ STANDARD_INTERVAL_SECONDS = 60
 HIGH_RESOLUTION_INTERVAL_SECONDS = 10
 # Auto Scaling actions are invoked once a minute while the state lasts.
 REPEAT_SECONDS = 60
+# Evaluations an alarm catches up with; a machine that slept is not made to relive all it missed.
+MAXIMUM_MISSED = 60
 MAXIMUM_HISTORY = 10_000
 MAXIMUM_COMPOSITE_ROUNDS = 10
 ACTIONS = {
@@ -44,6 +46,7 @@ class Alarm:
         members: as PutMetricAlarm or PutCompositeAlarm received it, without tags
         composite: the rule that was read; None for a metric alarm
         datapoints: the periods the last evaluation looked at, oldest first
+        evaluated_until: the end of those periods, in epoch seconds
     """
 
     name: str
@@ -56,7 +59,7 @@ class Alarm:
     state_reason: str = INITIAL_REASON
     state_reason_data: str | None = None
     datapoints: tuple[Datapoint, ...] = ()
-    round: int = -1
+    evaluated_until: float = -math.inf
     repeated_at: float = -math.inf
     forced_at: float | None = None
 
@@ -131,7 +134,7 @@ class Alarms:
         if alarm is None:
             arn = f"arn:aws:cloudwatch:{self.region}:{self.account_id}:alarm:{name}"
             alarm = Alarm(name, arn, members, now, now, composite)
-            alarm.round = self._round(alarm)
+            alarm.evaluated_until = self._last_moment(alarm)
             self.by_name[name] = alarm
             self._remember(alarm, "ConfigurationUpdate", f'Alarm "{name}" created', {})
         else:
@@ -147,7 +150,7 @@ class Alarms:
 
     def force(self, alarm: Alarm, state: AlarmState, reason: str, data: str | None) -> None:
         """SetAlarmState: lasts until the next evaluation; its actions run as for any change."""
-        alarm.round = self._round(alarm)
+        alarm.evaluated_until = self._last_moment(alarm)
         alarm.forced_at = self.clock.now()
         if alarm.state is state:
             alarm.state_reason, alarm.state_reason_data = reason, data
@@ -155,25 +158,43 @@ class Alarms:
         self._become(alarm, state, reason, data)
 
     def evaluate(self) -> list[Fired]:
-        """Evaluate what is due; return the Auto Scaling actions to run now."""
-        for alarm in list(self.by_name.values()):
-            number = self._round(alarm)
-            if alarm.composite is None and alarm.round != number:
-                alarm.round = number
-                self._evaluate_metric(alarm)
-                self._repeat(alarm)
+        """Evaluate what is due; return the Auto Scaling actions to run now.
+
+        Whoever calls may be late by several evaluations: none of them is left out.
+        """
+        for moment in self._moments_due():
+            for alarm in list(self.by_name.values()):
+                if alarm.composite is None and self._is_due(alarm, moment):
+                    alarm.evaluated_until = moment
+                    self._evaluate_metric(alarm)
+                    self._repeat(alarm)
+            self._evaluate_composites()
         self._evaluate_composites()
         fired, self._fired = self._fired, []
         return fired
 
-    def _round(self, alarm: Alarm) -> int:
+    def _moments_due(self) -> list[float]:
+        """Return when metric alarms had to be evaluated since they were, oldest first."""
+        moments: set[float] = set()
+        for alarm in self.by_name.values():
+            interval, last = alarm.interval_seconds, self._last_moment(alarm)
+            if alarm.composite is None and last > alarm.evaluated_until:
+                seen = max(alarm.evaluated_until, last - interval * MAXIMUM_MISSED)
+                moments.update(range(int(last), int(seen), -interval))
+        return sorted(moments)
+
+    def _is_due(self, alarm: Alarm, moment: float) -> bool:
+        return moment > alarm.evaluated_until and moment % alarm.interval_seconds == 0
+
+    def _last_moment(self, alarm: Alarm) -> float:
+        """Return when a metric alarm last had to be evaluated."""
         if alarm.composite is not None:
-            return 0
-        return math.floor(self.clock.now() / alarm.interval_seconds)
+            return -math.inf
+        now, interval = self.clock.now(), alarm.interval_seconds
+        return float(math.floor(now / interval) * interval)
 
     def _evaluate_metric(self, alarm: Alarm) -> None:
-        rule = alarm.rule
-        end = float(self._round(alarm) * alarm.interval_seconds)
+        rule, end = alarm.rule, alarm.evaluated_until
         alarm.datapoints = tuple(self.data.datapoints(alarm.members, end, rule.range_periods))
         if self.data.has_too_few_samples(alarm.members, alarm.datapoints):
             return
