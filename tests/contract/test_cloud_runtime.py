@@ -223,48 +223,48 @@ def test_metric_data_of_another_namespace_or_dimension_is_not_mixed_in(user: Clo
     assert [(entry["Id"], entry["Values"]) for entry in result] == [("a", [5.0])]
 
 
+def changes_of(user: CloudUser, alarm: str) -> list[str]:
+    """Return an alarm's changes of state; at this speed a state may be over before it is read."""
+    items = user.client("cloudwatch").describe_alarm_history(
+        AlarmName=alarm, HistoryItemType="StateUpdate", ScanBy="TimestampAscending"
+    )["AlarmHistoryItems"]
+    return [item["HistorySummary"].removeprefix("Alarm updated from ") for item in items]
+
+
 @pytest.mark.source("CW AlarmThatSendsEmail; PutMetricAlarm, initial state")
 def test_an_alarm_knows_nothing_then_is_fine_then_trips_and_recovers(user: CloudUser) -> None:
-    cloudwatch = user.client("cloudwatch")
     user.make_config("ill", environment={"TINY_STATUS": "500"})
     user.make_endpoint("ill", "ill")
 
-    def state() -> str:
-        alarms = cloudwatch.describe_alarms(AlarmNames=["ill-errors"])["MetricAlarms"]
-        return str(alarms[0]["StateValue"])
-
     user.put_error_alarm("ill-errors", "ill")
-    first = state()
-    wait_for(lambda: state() == "OK", "the alarm to be OK")
+    wait_for(lambda: len(changes_of(user, "ill-errors")) == 1, "the alarm to be OK")
     refusal(user, name="ill")
-    wait_for(lambda: state() == "ALARM", "the alarm to trip")
-    wait_for(lambda: state() == "OK", "the alarm to recover")
+    wait_for(lambda: len(changes_of(user, "ill-errors")) == 3, "the alarm to trip and recover")
 
-    assert first == "INSUFFICIENT_DATA"
-    changes = [
+    assert changes_of(user, "ill-errors") == [
+        "INSUFFICIENT_DATA to OK",
+        "OK to ALARM",
+        "ALARM to OK",
+    ]
+    recorded = [
         event["state"]
         for event in user.control("record")["events"]
         if event["kind"] == "alarm_state" and event["alarm_name"] == "ill-errors"
     ]
-    assert changes == ["OK", "ALARM", "OK"]
+    assert recorded == ["OK", "ALARM", "OK"]
 
 
 @pytest.mark.source("CW SetAlarmState: lasts until the next evaluation")
 def test_a_forced_state_lasts_until_the_next_evaluation(user: CloudUser) -> None:
-    cloudwatch = user.client("cloudwatch")
     user.put_error_alarm("forced", "two")
+    wait_for(lambda: changes_of(user, "forced"), "the first evaluation")
 
-    cloudwatch.set_alarm_state(AlarmName="forced", StateValue="ALARM", StateReason="a test")
-    forced = cloudwatch.describe_alarms(AlarmNames=["forced"])["MetricAlarms"][0]
-
-    assert forced["StateValue"] == "ALARM"
-    wait_for(
-        lambda: (
-            cloudwatch.describe_alarms(AlarmNames=["forced"])["MetricAlarms"][0]["StateValue"]
-            == "OK"
-        ),
-        "the next evaluation",
+    user.client("cloudwatch").set_alarm_state(
+        AlarmName="forced", StateValue="ALARM", StateReason="a test"
     )
+    wait_for(lambda: len(changes_of(user, "forced")) == 3, "the next evaluation")
+
+    assert changes_of(user, "forced") == ["INSUFFICIENT_DATA to OK", "OK to ALARM", "ALARM to OK"]
 
 
 def test_the_clouds_now_is_in_the_date_header_and_runs_fast(user: CloudUser) -> None:
@@ -276,7 +276,10 @@ def test_the_clouds_now_is_in_the_date_header_and_runs_fast(user: CloudUser) -> 
 
 
 def test_a_request_is_cheap_on_a_kept_connection(user: CloudUser) -> None:
-    """A floor against gross mistakes such as a new connection per request; no benchmark."""
+    """A floor against gross mistakes such as a new connection per request; no benchmark.
+
+    What costs every request something costs the fastest of them, too, however busy the machine is.
+    """
     url = f"{user.cloud.url}/endpoints/two/invocations"
     took = []
     with requests.Session() as session:
@@ -285,4 +288,4 @@ def test_a_request_is_cheap_on_a_kept_connection(user: CloudUser) -> None:
             session.post(url, data=b"1", timeout=10).raise_for_status()
             took.append(time.perf_counter() - began)
 
-    assert sorted(took)[len(took) // 2] < 0.03
+    assert min(took) < 0.03
