@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from server.multi_model_trial import trial_bytes
-from tests.support.cloud import ACCOUNT, BUCKET, REGION, CloudUser, start_cloud
+from tests.support.cloud import ACCOUNT, BUCKET, REGION, CloudUser, start_cloud, wait_for
 from tests.support.container_process import CONTAINER
 from tests.support.instances import make_config, put, remove
 from tests.support.onnx_models import FittedModel, a_regressor, an_iris_classifier, packed
@@ -78,6 +78,11 @@ def events(user: CloudUser, endpoint: str, event: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["event"] == event]
 
 
+def targets_of(user: CloudUser, endpoint: str) -> set[str | None]:
+    """Give the target models whose answers are in the log."""
+    return {line.get("target_model") for line in events(user, endpoint, "model_call")}
+
+
 def test_each_target_model_answers_as_its_estimator_and_a_bad_one_harms_none(
     user: CloudUser, forests: dict[str, FittedModel]
 ) -> None:
@@ -99,8 +104,7 @@ def test_each_target_model_answers_as_its_estimator_and_a_bad_one_harms_none(
     assert error["OriginalStatusCode"] == 500
     assert "model.onnx has sha256" in error["OriginalMessage"]
     assert after == answers["a"]
-    targets = {line.get("target_model") for line in events(user, "shelf", "model_call")}
-    assert {"a.tar.gz", "deep/widths.tar.gz"} <= targets
+    wait_for(lambda: {"a.tar.gz", "deep/widths.tar.gz"} <= targets_of(user, "shelf"), "the log")
     remove(user, "shelf")
 
 
@@ -113,6 +117,8 @@ def test_without_memory_sagemaker_unloads_what_was_used_longest_ago_and_loads_ag
     answers = [ask(user, "tight", name) for name in ("a", "b", "a", "c", "a", "b")]
 
     assert [answer["predicted_class"] for answer in answers] == ["setosa"] * 6
+    # The log is read by a thread of the cloud, which may come later than the answers.
+    wait_for(lambda: len(events(user, "tight", "model_loaded")) == 4, "the log of four loads")
     loaded = events(user, "tight", "model_loaded")
     unloaded = events(user, "tight", "model_unloaded")
     refused = events(user, "tight", "refused")
