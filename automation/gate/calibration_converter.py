@@ -11,16 +11,14 @@ skl2onnx 1.20, `operator_converters/calibrated_classifier_cv.py` (ArgMin of dist
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from automation.gate.graph_writer import Converter, GraphWriter, declare_values
-from automation.gate.margin_converter import linear_margins
-from automation.gate.tree_converter import boosted_sum
+from automation.gate.nested_estimators import NestedEstimators
 
 SLIGHTLY_ABOVE = 1e-5  # scikit-learn takes a probability this far above 1 for 1
 
@@ -42,14 +40,6 @@ def calibration_shapes() -> dict[type, Callable[[Any], None]]:
     return {isotonic.IsotonicRegression: declare_values}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """An estimator inside another one, and what it is fed: an operator to `GraphWriter`."""
-
-    raw_operator: Any
-    inputs: Sequence[Any]
-
-
 def _convert_isotonic(scope: Any, operator: Any, container: Any) -> None:
     from skl2onnx.common.data_types import DoubleTensorType
 
@@ -63,31 +53,22 @@ def _convert_isotonic(scope: Any, operator: Any, container: Any) -> None:
 
 def _convert_calibrated(scope: Any, operator: Any, container: Any) -> None:
     """Write the mean of what the calibrated classifiers say."""
-    from skl2onnx.common._registration import get_converter
-
     model = operator.raw_operator
     if model.method == "temperature":
         raise NotImplementedError("calibration by temperature has no form")
-    inner = [part.estimator for part in model.calibrated_classifiers_]
-    is_known = all(map(_has_known_response, inner))
-    if model.method == "sigmoid" and not is_known:
-        get_converter(operator.type)(scope, operator, container)
-        return
-    if not is_known:
-        raise NotImplementedError(f"no form is known for the margins of {inner[0]}")
-    writer = GraphWriter(scope, operator, container)
-    responses = _Responses(scope, operator, container)
-    parts = [_calibrated(writer, part, responses) for part in model.calibrated_classifiers_]
+    nested = NestedEstimators(scope, operator, container)
+    writer = nested.writer
+    parts = [_calibrated(nested, part) for part in model.calibrated_classifiers_]
     total = reduce(lambda sum_, part: writer.node("Add", [sum_, part]), parts)
     mean = writer.node("Div", [total, writer.constant(np.array(float(len(parts))))])
     writer.finish_classifier(mean, mean, model.classes_)
 
 
-def _calibrated(writer: GraphWriter, model: Any, responses: _Responses) -> str:
+def _calibrated(nested: NestedEstimators, model: Any) -> str:
     """Write one classifier's probabilities, (rows, classes)."""
     if not np.array_equal(model.estimator.classes_, model.classes):
         raise NotImplementedError("no form is known for a fold that lacks one of the classes")
-    response = responses.of(model.estimator)
+    writer, response = nested.writer, nested.scores(model.estimator)
     one = writer.constant(np.array(1.0))
     if len(model.classes) == 2:
         second = _calibrate(writer, model.calibrators[0], response)
@@ -147,93 +128,3 @@ def _steps(writer: GraphWriter, model: Any, values: str) -> str:
     )
     way = writer.node("Mul", [slope, writer.node("Sub", [values, start])])
     return writer.node("Add", [way, level])
-
-
-class _Responses:
-    """Writes what calibrators are given: margins where a classifier has them, or probabilities."""
-
-    def __init__(self, scope: Any, operator: Any, container: Any) -> None:
-        self._scope = scope
-        self._operator = operator
-        self._container = container
-        self._inputs = [self._widened(given) for given in operator.inputs]
-
-    def of(self, estimator: Any) -> str:
-        """Give (rows, classes), of two classes the second's alone, (rows, 1)."""
-        return self._response(estimator, self._inputs)
-
-    def _widened(self, given: Any) -> Any:
-        """Cast float32 up: a response rounded to it would lie beside its threshold."""
-        from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
-
-        if not isinstance(given.type, FloatTensorType):
-            return given
-        kind = DoubleTensorType(list(given.type.shape))
-        wide = self._scope.declare_local_variable(given.raw_name, kind)
-        GraphWriter(self._scope, self._operator, self._container).write(given.full_name, wide)
-        return wide
-
-    def _response(self, estimator: Any, inputs: Sequence[Any]) -> str:
-        from skl2onnx._parse import _parse_sklearn
-        from sklearn.frozen import FrozenEstimator
-        from sklearn.linear_model._base import LinearClassifierMixin
-        from sklearn.pipeline import Pipeline
-
-        if isinstance(estimator, FrozenEstimator):
-            return self._response(estimator.estimator, inputs)
-        if isinstance(estimator, Pipeline):
-            for _, step in estimator.steps[:-1]:
-                if step is not None and step != "passthrough":
-                    inputs = _parse_sklearn(self._scope, step, inputs, custom_parsers=None)
-            return self._response(estimator.steps[-1][1], inputs)
-        writer = GraphWriter(
-            self._scope, Part(raw_operator=estimator, inputs=inputs), self._container
-        )
-        if isinstance(estimator, LinearClassifierMixin):
-            return linear_margins(writer, estimator)
-        if isinstance(estimator, _boosted_classes()):
-            return boosted_sum(writer, estimator)
-        return self._second_output(writer, estimator, inputs)
-
-    def _second_output(self, writer: GraphWriter, estimator: Any, inputs: Sequence[Any]) -> str:
-        """Let the classifier's own converter write its scores or probabilities."""
-        from onnx import TensorProto
-        from skl2onnx._supported_operators import sklearn_operator_name_map
-        from skl2onnx.common.data_types import Int64TensorType
-
-        if type(estimator) not in sklearn_operator_name_map:
-            raise NotImplementedError(f"no form is known for {type(estimator).__name__}")
-        name = sklearn_operator_name_map[type(estimator)]
-        nested = self._scope.declare_local_operator(name, estimator)
-        nested.inputs.extend(inputs)
-        kind = type(self._operator.outputs[1].type)
-        label = self._scope.declare_local_variable("label", Int64TensorType())
-        response = self._scope.declare_local_variable("response", kind())
-        nested.outputs.extend([label, response])
-        values = writer.node("Cast", [response.onnx_name], to=TensorProto.DOUBLE)
-        return writer.column(values, 1) if len(estimator.classes_) == 2 else values
-
-
-def _has_known_response(estimator: Any) -> bool:
-    """Tell whether it is known how a classifier comes to the margins scikit-learn calibrates."""
-    from sklearn.frozen import FrozenEstimator
-    from sklearn.linear_model._base import LinearClassifierMixin
-    from sklearn.pipeline import Pipeline
-    from sklearn.svm import SVC, NuSVC
-
-    if isinstance(estimator, FrozenEstimator):
-        return _has_known_response(estimator.estimator)
-    if isinstance(estimator, Pipeline):
-        return _has_known_response(estimator.steps[-1][1])
-    if isinstance(estimator, SVC | NuSVC):
-        is_own = estimator.probability is not True and estimator.decision_function_shape == "ovr"
-        return is_own and not callable(estimator.kernel) and estimator.kernel != "precomputed"
-    if isinstance(estimator, (LinearClassifierMixin, *_boosted_classes())):
-        return True
-    return not hasattr(estimator, "decision_function")
-
-
-def _boosted_classes() -> tuple[type, ...]:
-    from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
-
-    return GradientBoostingClassifier, HistGradientBoostingClassifier

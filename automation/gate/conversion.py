@@ -180,9 +180,10 @@ def _layouts(
 ) -> list[tuple[Any, tuple[GraphInput, ...]]]:
     """List the ways to feed the estimator: one tensor where all columns are of a kind, or many."""
     from automation.gate.column_numbers import by_number
+    from automation.gate.nested_estimators import unwrapped
 
     kinds = ["string" if feature.type is FeatureType.STRING else float_type for feature in features]
-    names = trained.feature_names
+    estimator, names = unwrapped(trained.estimator), trained.feature_names
     each = tuple(
         GraphInput(name=name, type=kind, features=(name,))
         for name, kind in zip(names, kinds, strict=True)
@@ -190,9 +191,9 @@ def _layouts(
     layouts: list[tuple[Any, tuple[GraphInput, ...]]] = []
     if len(set(kinds)) == 1:
         whole = (GraphInput(name=INPUT_NAME, type=kinds[0], features=names),)
-        layouts.append((by_number(trained.estimator, names), whole))
+        layouts.append((by_number(estimator, names), whole))
     if len(names) > 1:
-        layouts.append((trained.estimator, each))
+        layouts.append((estimator, each))
     return layouts
 
 
@@ -206,12 +207,16 @@ def _written(
     from automation.gate.category_converter import category_converters, category_shapes
     from automation.gate.function_converter import function_converters, function_shapes
     from automation.gate.margin_converter import margin_converters, margin_shapes
+    from automation.gate.meta_converter import meta_converters, meta_shapes
     from automation.gate.tree_converter import tree_converters, tree_shapes
 
     types = {"float32": FloatTensorType, "float64": DoubleTensorType, "string": StringTensorType}
     converters = category_converters() | tree_converters()
     converters |= margin_converters() | function_converters() | calibration_converters()
-    shapes = category_shapes(is_float64=float_type == "float64") | tree_shapes()
+    converters |= meta_converters()
+    is_float64 = float_type == "float64"
+    shapes = category_shapes(is_float64=is_float64) | meta_shapes(is_float64=is_float64)
+    shapes |= tree_shapes()
     shapes |= margin_shapes() | function_shapes() | calibration_shapes()
 
     with warnings.catch_warnings():
@@ -228,13 +233,16 @@ def _written(
 
 
 def _options(estimator: Any) -> dict[int, dict[str, bool]]:
-    """Ask for plain probabilities, not for a list of dictionaries; LinearSVC has neither."""
+    """Ask for plain probabilities, not for a list of dictionaries, where that has to be asked."""
+    from skl2onnx._supported_operators import sklearn_operator_name_map
+
     found, final = [estimator], estimator
     while hasattr(final, "steps"):
         final = final.steps[-1][1]
         found.append(final)
-    options = {} if type(final).__name__ == "LinearSVC" else {"zipmap": False}
-    return {id(part): dict(options) for part in found}
+    # LinearSVC has neither, and what skl2onnx does not know knows no options.
+    is_asked = type(final) in sklearn_operator_name_map and type(final).__name__ != "LinearSVC"
+    return {id(part): {"zipmap": False} if is_asked else {} for part in found}
 
 
 def _session(graph: Graph, trained: TrainedModel) -> Any:

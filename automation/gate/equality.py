@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from automation.gate.boundaries import boundary_rows, finite_numbers
 from automation.gate.features import Feature, FeatureType, Rows, known_texts
+from automation.gate.nested_estimators import unwrapped
 from automation.gate.training import TrainedModel
 from automation.gate.tree_ensemble import Tree, histogram_trees, trees_of
 
@@ -115,12 +116,13 @@ def _direct_trees(trained: TrainedModel) -> list[Tree] | None:
     """Read the trees of an estimator that compares the values of the rows themselves."""
     if trained.training_rows.dtype == object:
         return None
-    if hasattr(trained.estimator, "_predictors"):
+    estimator = unwrapped(trained.estimator)
+    if hasattr(estimator, "_predictors"):
         try:
-            return list(histogram_trees(trained.estimator))
+            return list(histogram_trees(estimator))
         except NotImplementedError:
             return None
-    return trees_of(trained.estimator)
+    return trees_of(estimator)
 
 
 def _threshold_rows(trained: TrainedModel, trees: list[Tree]) -> Rows:

@@ -10,7 +10,6 @@ libsvm's `svm_predict_values` (votes; the first of the most voted wins); skl2onn
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from itertools import combinations
 from typing import Any
@@ -23,7 +22,7 @@ from automation.gate.graph_writer import Converter, GraphWriter, declare_float64
 
 def margin_converters() -> dict[type, Converter]:
     """Give converter functions by estimator class."""
-    from sklearn import ensemble, linear_model, preprocessing, svm
+    from sklearn import linear_model, preprocessing, svm
 
     return {
         svm.LinearSVC: _convert_linear,
@@ -32,7 +31,6 @@ def margin_converters() -> dict[type, Converter]:
         svm.SVC: _convert_svm,
         svm.NuSVC: _convert_svm,
         preprocessing.KBinsDiscretizer: _convert_bins,
-        ensemble.VotingClassifier: _convert_voting,
     }
 
 
@@ -181,15 +179,6 @@ def _convert_bins(scope: Any, operator: Any, container: Any) -> None:
             table = writer.constant(np.eye(int(model.n_bins_[position])))
             columns.append(writer.node("Gather", [table, code], axis=0))
     writer.write(writer.node("Concat", columns, axis=1), operator.outputs[0])
-
-
-def _convert_voting(scope: Any, operator: Any, container: Any) -> None:
-    """Let skl2onnx write it: `flatten_transform`, which it refuses, is of no use to predictions."""
-    if operator.raw_operator.flatten_transform:
-        changed = copy.copy(operator.raw_operator)
-        changed.flatten_transform = False
-        operator.raw_operator = changed
-    _convert_by_skl2onnx(scope, operator, container)
 
 
 def _convert_by_skl2onnx(scope: Any, operator: Any, container: Any) -> None:

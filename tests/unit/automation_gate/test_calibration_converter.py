@@ -105,7 +105,7 @@ def test_isotonic_regression_is_served_on_and_beside_its_thresholds(
         (CalibratedClassifierCV(SVC(), method="temperature"), "temperature"),
         (
             CalibratedClassifierCV(SVC(decision_function_shape="ovo"), method="isotonic"),
-            "margins of SVC",
+            "decision function of SVC",
         ),
     ],
 )
