@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.cloud import CloudUser, Traffic, start_cloud, wait_for
+from tests.support.instances import instances_of
 
 SPEED = 60.0
 SIZES = {"MemorySizeInMB": 2048, "MaxConcurrency": 2}
@@ -22,6 +24,17 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUser]:
     started.prepare()
     yield started
     started.cloud.stop()
+
+
+@pytest.fixture(autouse=True)
+def _delete_endpoints(user: CloudUser) -> Iterator[None]:
+    """Leave no endpoint behind: each counts towards the account's quota."""
+    yield
+    for endpoint in user.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]:
+        user.wait(endpoint["EndpointName"])
+        user.sagemaker.delete_endpoint(EndpointName=endpoint["EndpointName"])
+    wait_for(lambda: not user.sagemaker.list_endpoints()["Endpoints"], "every endpoint to go")
+    wait_for(lambda: processes(user) == 0, "every process to end")
 
 
 @pytest.fixture
@@ -45,6 +58,13 @@ def make_config(user: CloudUser, name: str, model: str, **sizes: int) -> str:
 
 def processes(user: CloudUser) -> int:
     return len(user.control("status")["processes"])
+
+
+def statuses(user: CloudUser, name: str) -> list[str]:
+    """Return an endpoint's states so far."""
+    events = user.control("record")["events"]
+    mine = [e for e in events if e["kind"] == "endpoint_status" and e["endpoint_name"] == name]
+    return [event["status"] for event in mine]
 
 
 def setup_times(user: CloudUser, name: str) -> float:
@@ -81,28 +101,23 @@ def test_an_idle_serverless_endpoint_has_no_process_until_it_is_invoked(
     assert cold["name"] == warm["name"] == name
     assert processes(user) == 1
     assert setup_times(user, name) == 1.0
-    user.sagemaker.delete_endpoint(EndpointName=name)
-    wait_for(lambda: processes(user) == 0, "every process to end")
 
 
 @pytest.mark.source("botocore ServerlessUpdateConfig; DG serverless-endpoints: throttled beyond it")
-def test_concurrency_is_bounded_changed_and_kept_warm(user: CloudUser, name: str) -> None:
-    model = user.make_config(name, environment={"TINY_DELAY": "0.5"})
+def test_concurrency_is_bounded_changed_and_kept_warm(
+    user: CloudUser, name: str, tmp_path: Path
+) -> None:
+    gate = tmp_path / "open"
+    model = user.make_config(name, environment={"TINY_GATE": str(gate)})
     user.make_endpoint(name, make_config(user, f"{name}-s", model, MaxConcurrency=1))
-    codes: list[str] = []
 
-    def invoke() -> None:
-        try:
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(user.invoke, name)
+        wait_for(lambda: any(i.outstanding for i in instances_of(user, name)), "a request")
+        with pytest.raises(ClientError) as caught:
             user.invoke(name)
-            codes.append("ok")
-        except ClientError as err:
-            codes.append(err.response["Error"]["Code"])
-
-    threads = [threading.Thread(target=invoke) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+        gate.touch()
+        answer = first.result()
     user.sagemaker.update_endpoint_weights_and_capacities(
         EndpointName=name,
         DesiredWeightsAndCapacities=[
@@ -112,11 +127,11 @@ def test_concurrency_is_bounded_changed_and_kept_warm(user: CloudUser, name: str
             }
         ],
     )
-    updating = user.describe(name)
     seen = user.wait(name)
 
-    assert sorted(codes) == ["ThrottlingException", "ok"]
-    assert updating["EndpointStatus"] == "Updating"
+    assert caught.value.response["Error"]["Code"] == "ThrottlingException"
+    assert answer["name"] == name
+    assert statuses(user, name) == ["Creating", "InService", "Updating", "InService"]
     (variant,) = seen["ProductionVariants"]
     assert variant["CurrentServerlessConfig"] == {
         "MemorySizeInMB": 2048,
@@ -124,8 +139,6 @@ def test_concurrency_is_bounded_changed_and_kept_warm(user: CloudUser, name: str
         "ProvisionedConcurrency": 2,
     }
     assert processes(user) == 2
-    user.sagemaker.delete_endpoint(EndpointName=name)
-    wait_for(lambda: processes(user) == 0, "every process to end")
 
 
 @pytest.mark.source("DG serverless-endpoints-update: one way only")
@@ -150,7 +163,6 @@ def test_serverless_becomes_instances_and_never_the_other_way(user: CloudUser, n
     assert seen["ProductionVariants"][0]["CurrentInstanceCount"] == 1
     assert caught.value.response["Error"]["Code"] == "ValidationException"
     assert user.invoke(name)["name"] == name
-    user.sagemaker.delete_endpoint(EndpointName=name)
 
 
 @pytest.mark.source("field reports, FailureReason of a serverless endpoint")
@@ -177,7 +189,6 @@ def test_a_serverless_payload_is_at_most_four_megabytes(user: CloudUser, name: s
         user.invoke(name, b"x" * (4 * 1024 * 1024 + 1))
 
     assert user.invoke(name, b"1" * 1024)["name"] == name
-    user.sagemaker.delete_endpoint(EndpointName=name)
 
 
 @pytest.mark.assumed("the wording of the quotas' refusal is that of instances' quotas")
@@ -191,6 +202,3 @@ def test_an_account_has_so_much_serverless_concurrency(user: CloudUser, name: st
         user.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-0")
 
     assert caught.value.response["Error"]["Code"] == "ResourceLimitExceeded"
-    for number in range(5):
-        user.wait(f"{name}-{number}")
-        user.sagemaker.delete_endpoint(EndpointName=f"{name}-{number}")

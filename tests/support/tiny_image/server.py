@@ -5,6 +5,7 @@ TINY_STATUS   status of every invocation
 TINY_PING     status of /ping
 TINY_EXIT     exit at once with this code
 TINY_DELAY    seconds to wait before an answer
+TINY_GATE     file an answer waits for, half a minute at most
 TINY_STUBBORN ignore SIGTERM
 TINY_REACH    host:port to try to connect to
 """
@@ -32,6 +33,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         time.sleep(float(os.environ.get("TINY_DELAY", "0")))
+        if "TINY_GATE" in os.environ:
+            await_file(Path(os.environ["TINY_GATE"]))
         directory = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
         files = sorted(path.name for path in directory.iterdir())
         answer = {
@@ -55,6 +58,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         print(format % args)
+
+
+def await_file(path: Path) -> None:
+    for _ in range(3_000):
+        if path.exists():
+            return
+        time.sleep(0.01)
 
 
 def reaches(address: str) -> bool:
