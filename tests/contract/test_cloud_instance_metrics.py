@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,6 @@ from rehearsal.cloud.settings import CloudSettings
 from tests.support.cloud import CloudUser, wait_for
 
 INSTANCES = "/aws/sagemaker/Endpoints"
-DELAY_SECONDS = 3
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUser]:
 
 
 def make(user: CloudUser, name: str, **more: Any) -> str:
-    """Make an endpoint whose model takes a while to answer; end on a whole minute."""
-    user.make_config(name, environment={"TINY_DELAY": str(DELAY_SECONDS)}, **more)
+    """Make an endpoint; end on a whole minute."""
+    user.make_config(name, **more)
     user.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     user.cloud.timekeeper.advance(2)
     user.cloud.timekeeper.advance(60 - user.cloud.clock.now() % 60)
@@ -55,10 +55,14 @@ def points(user: CloudUser, namespace: str, metric: str, endpoint: str, **more: 
 
 
 class Requests:
-    """So many requests at once, while the block lasts."""
+    """So many requests at once, while the block lasts.
 
-    def __init__(self, user: CloudUser, endpoint: str, count: int) -> None:
-        self._user, self._endpoint = user, endpoint
+    Args:
+        gate: the file the endpoint's model waits for
+    """
+
+    def __init__(self, user: CloudUser, endpoint: str, count: int, gate: Path) -> None:
+        self._user, self._endpoint, self._gate = user, endpoint, gate
         self._threads = [threading.Thread(target=self._invoke) for _ in range(count)]
 
     def __enter__(self) -> Requests:
@@ -68,6 +72,7 @@ class Requests:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._gate.touch()
         for thread in self._threads:
             thread.join()
 
@@ -125,10 +130,11 @@ def test_enhanced_metrics_name_the_instance_and_come_more_often(user: CloudUser)
 
 
 @pytest.mark.source("DG monitoring-cloudwatch: ConcurrentRequestsPerModel every ten seconds")
-def test_concurrency_is_sampled_every_ten_seconds(user: CloudUser) -> None:
-    make(user, "held")
+def test_concurrency_is_sampled_every_ten_seconds(user: CloudUser, tmp_path: Path) -> None:
+    gate = tmp_path / "open"
+    make(user, "held", environment={"TINY_GATE": str(gate)})
 
-    with Requests(user, "held", 3):
+    with Requests(user, "held", 3, gate):
         user.cloud.timekeeper.advance(20)
     user.cloud.timekeeper.advance(20)
     found = points(
@@ -146,8 +152,9 @@ def test_concurrency_is_sampled_every_ten_seconds(user: CloudUser) -> None:
 @pytest.mark.source(
     "AAS predefined metrics; SageMaker high-resolution scaling: 3 x 10 s, 90 x 10 s"
 )
-def test_concurrency_scales_out_within_half_a_minute(user: CloudUser) -> None:
-    make(user, "fast")
+def test_concurrency_scales_out_within_half_a_minute(user: CloudUser, tmp_path: Path) -> None:
+    gate = tmp_path / "open"
+    make(user, "fast", environment={"TINY_GATE": str(gate)})
     scaling = user.client("application-autoscaling")
     named = {
         "ServiceNamespace": "sagemaker",
@@ -166,7 +173,7 @@ def test_concurrency_scales_out_within_half_a_minute(user: CloudUser) -> None:
         },
     )
 
-    with Requests(user, "fast", 2):
+    with Requests(user, "fast", 2, gate):
         user.cloud.timekeeper.advance(33)
     names = [alarm["AlarmName"] for alarm in policy["Alarms"]]
     alarms = user.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
