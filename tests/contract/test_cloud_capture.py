@@ -81,7 +81,11 @@ def test_captured_calls_come_to_s3_within_rehearsal_minutes(user: CloudUser, gat
 
     for row in (b"1,2", b"3,4"):
         invoke(user, "kept", "append", row, ContentType="text/csv", InferenceId="mine")
-    files = wait_for(lambda: captured(user, "kept/"), "captured calls")
+    # They may come in one object or in two.
+    files = wait_for(
+        lambda: sum(map(len, (found := captured(user, "kept/")).values())) == 2 and found,
+        "two captured calls",
+    )
 
     lines = [line for key in sorted(files) for line in files[key]]
     hour = datetime.fromtimestamp(user.cloud.clock.now(), UTC).strftime("%Y/%m/")
@@ -182,6 +186,13 @@ def test_pipelines_are_measured_by_container(user: CloudUser, gate: Path) -> Non
     make_runtime_endpoint(user, "direct", gate, containers=containers, mode="Direct")
 
     serial = invoke(user, "serial", "append", ContentType="text/csv", Accept="text/plain")
+    of_serial = {"EndpointName": "serial", "VariantName": "main"}
+    # Before the broken call: the slowest answers of two containers may be those of two calls.
+    parts = [
+        statistic(user, "ContainerLatency", "Maximum", **of_serial, ContainerName=name)
+        for name in ("container-1", "container-2")
+    ]
+    whole = statistic(user, "ModelLatency", "Maximum", **of_serial)
     direct = invoke(user, "direct", "append", TargetContainerHostname="container-2")
     missing = refusal(user, "direct", "append")
     broken = refusal(user, "serial", "status=500")
@@ -191,13 +202,8 @@ def test_pipelines_are_measured_by_container(user: CloudUser, gate: Path) -> Non
     assert direct["Body"].startswith(b"x|two")
     assert "requires a target container hostname header" in missing["Error"]["Message"]
     assert " (500) from container-1 with message" in broken["Error"]["Message"]
-    of_serial = {"EndpointName": "serial", "VariantName": "main"}
-    parts = [
-        statistic(user, "ContainerLatency", "Maximum", **of_serial, ContainerName=name)
-        for name in ("container-1", "container-2")
-    ]
     assert all(part > 0 for part in parts)
-    assert sum(parts) <= statistic(user, "ModelLatency", "Maximum", **of_serial) * 1.01
+    assert sum(parts) <= whole * 1.01
     of_direct = {"EndpointName": "direct", "VariantName": "main"}
     assert statistic(user, "Invocations", "Sum", **of_direct) == 1
     assert statistic(user, "Invocations", "Sum", **of_direct, ContainerName="container-2") == 1
