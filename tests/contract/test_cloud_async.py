@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -294,30 +295,43 @@ def test_a_request_is_given_up_after_its_invocation_timeout(
 
 
 @pytest.mark.source(MONITOR)
-def test_requests_become_the_guides_metrics_and_no_others(user: CloudUser, endpoint: str) -> None:
-    def processed() -> bool:
-        sent = metric(user, endpoint, "InvocationsProcesssed", "Sum")
-        return sent is not None and sent >= 9
+def test_requests_become_the_guides_metrics_and_no_others(user: CloudUser, tmp_path: Path) -> None:
+    make_async_config(user, "measured", concurrency=1)
+    user.make_endpoint("measured", "measured")
+    gate, url = tmp_path / "open", put(user, "in/measured.csv", b"2,2")
 
-    wait_for(processed, "the metrics of this module's requests")
+    def measured(name: str, which: str, *, variant: bool = True) -> float | None:
+        return metric(user, "measured", name, which, variant=variant)
 
+    invoke_later(user, "measured", Body=f"HOLD {gate}".encode(), ContentType="text/plain")
+    invoke_later(user, "measured", InputLocation=url, ContentType="text/csv")
+    invoke_later(user, "measured", Body=b"BREAK", ContentType="text/plain")
+    invoke_later(user, "measured", InputLocation=f"s3://{BUCKET}/in/none")
+    wait_for(
+        lambda: measured("ApproximateAgeOfOldestRequest", "Maximum", variant=False),
+        "a sample of the requests that wait",
+    )
+    gate.touch()
+    # One is processed after another, and this is the last that the last of them sends.
+    wait_for(lambda: measured("RequestDownloadFailures", "Sum"), "the last request's metrics")
+
+    assert measured("RequestDownloadFailures", "Sum") == 1
+    assert measured("InvocationsProcesssed", "Sum") == 4
+    assert measured("InvocationFailures", "Sum") == 2
+    assert measured("Invocation5XXErrors", "Sum") == 1
+    assert measured("Invocation4XXErrors", "Sum") == 0
     for name in ("TimeInBacklog", "TotalProcessingTime", "ModelLatency", "RequestDownloadLatency"):
-        assert metric(user, endpoint, name, "SampleCount"), name
-    assert metric(user, endpoint, "InvocationFailures", "Sum") == 4
-    assert metric(user, endpoint, "RequestDownloadFailures", "Sum") == 1
-    assert metric(user, endpoint, "Invocation5XXErrors", "Sum") == 2
-    assert metric(user, endpoint, "Invocation4XXErrors", "Sum") == 0
+        assert measured(name, "SampleCount"), name
     for name in ("ApproximateBacklogSize", "ApproximateBacklogSizePerInstance"):
-        assert metric(user, endpoint, name, "Maximum", variant=False), name
-    assert metric(user, endpoint, "ApproximateAgeOfOldestRequest", "Maximum", variant=False)
-    assert metric(user, endpoint, "HasBacklogWithoutCapacity", "Maximum", variant=False) == 0
+        assert measured(name, "Maximum", variant=False), name
+    assert measured("HasBacklogWithoutCapacity", "Maximum", variant=False) == 0
     for name in (
         "Invocations",
         "InvocationsPerInstance",
         "OverheadLatency",
         "InvocationModelErrors",
     ):
-        assert metric(user, endpoint, name, "SampleCount") is None, name
+        assert measured(name, "SampleCount") is None, name
 
 
 @pytest.mark.source("DG async-inference-monitor, Logs; developer-guide#203")

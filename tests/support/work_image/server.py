@@ -6,7 +6,8 @@ application/json       {"label": sum}
 anything else          JSON that tells what arrived: headers, length, environment, concurrency
 
 A payload with the word FAIL is answered 400, one with BREAK 500, one with SLEEP 2.5 after as many
-seconds, one with CHUNKED without a Content-Length.
+seconds, one with HOLD and a path once there is such a file, half a minute later at most, one with
+CHUNKED without a Content-Length.
 WORK_PARAMETERS        body of GET /execution-parameters; 404 without it
 """
 
@@ -17,10 +18,18 @@ import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 LOCK = threading.Lock()
 SEEN = {"now": 0, "most": 0, "requests": 0}
+
+
+def await_file(path: Path) -> None:
+    for _ in range(3_000):
+        if path.exists():
+            return
+        time.sleep(0.01)
 
 
 def numbers(value: Any) -> float:
@@ -68,6 +77,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if b"SLEEP" in body:
                 time.sleep(float(body.partition(b"SLEEP")[2].split()[0]))
+            if b"HOLD" in body:
+                await_file(Path(body.partition(b"HOLD")[2].decode().strip()))
             self._reply(body)
         finally:
             with LOCK:
