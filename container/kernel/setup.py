@@ -5,6 +5,7 @@ installs without the module, and the server answers through ONNX Runtime.
 """
 
 import atexit
+import glob
 import os
 import shutil
 import tempfile
@@ -29,8 +30,8 @@ setup(
     ext_modules=[
         Extension(
             "greenlight_kernel",
-            sources=["src/module.c", "src/forest.c", "src/shap.c", "src/weave.c"],
-            depends=["src/forest.h", "src/weave.h"],
+            sources=sorted(glob.glob("src/*.c")),
+            depends=sorted(glob.glob("src/*.h")),
             extra_compile_args=FLAGS,
             libraries=["m"] if os.name == "posix" else [],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],

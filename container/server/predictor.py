@@ -131,7 +131,7 @@ class ModelPredictor:
         self._answer_plain: PlainAnswer | None = None
         if isinstance(runtime, ForestRuntime) and schema.quick is not None:
             self._predict_packed = runtime.predict_packed
-            self._answer_plain = plain_forest(schema, runtime.predict_packed, inline_rows)
+            self._answer_plain = plain_forest(schema, runtime.forest, inline_rows)
         self.batcher = Batcher(
             runtime, inline_rows=inline_rows, max_rows=max(inline_rows, LEAST_BATCH_ROWS)
         )

@@ -99,6 +99,7 @@ class QuickAnswers:
     Args:
         manifest: of a model with one output and features that are all numbers
         weave: of the kernel; None where it cannot be used
+        names: what stands before each number of a row, and after its last
     """
 
     def __init__(self, manifest: Manifest, weave: Weave | None = None) -> None:
@@ -111,8 +112,7 @@ class QuickAnswers:
         self._template = b"%b" + b",".join(b"%b:%%b" % name for name in escaped) + b"}}"
         echoed = [orjson.dumps(name) + b":" for name in manifest.feature_names]
         names = [echoed[0], *(b"," + name for name in echoed[1:])]
-        self._names = (*names, b"}}")
-        self._last_names = (*names, b"}}" + CLOSING)
+        self.names = (*names, b"}}")
 
     def written(self, text: bytes, prediction: Prediction, separator: bytes) -> bytes:
         """Write the answers to rows of plain numbers.
@@ -136,36 +136,25 @@ class QuickAnswers:
             answer: a classifier's probabilities, of which it predicts the first greatest one, or a
                 regressor's values
         """
+        return self._joined(self.heads_of_packed(answer), text, separator)
+
+    def heads_of_packed(self, answer: bytes) -> list[bytes]:
+        """Write what the answers of a kernel begin with; its rows as above."""
         if self._is_regressor:
-            return self._joined(_values(np.frombuffer(answer).tolist()), text, separator)
+            return _values(np.frombuffer(answer).tolist())
         size = 8 * self._class_count
         heads = self._heads
         if len(answer) == size:
-            return self._joined([heads[answer]], text, separator)
+            return [heads[answer]]
         if heads.is_full:
             probabilities = np.frombuffer(answer)
             indexes = probabilities.reshape(-1, self._class_count).argmax(axis=1).tolist()
-            return self._joined(heads.fresh(indexes, probabilities), text, separator)
-        keys = np.frombuffer(answer, dtype=f"V{size}").tolist()
-        return self._joined([heads[key] for key in keys], text, separator)
-
-    def whole_of_one(self, text: bytes, answer: bytes) -> bytes:
-        """Write the whole body for one row; arguments as above."""
-        if self._is_regressor:
-            [head] = _values(np.frombuffer(answer).tolist())
-        else:
-            head = self._heads[answer]
-        if self._weave is not None:
-            return OPENING + self._weave([head], self._last_names, text, b"")
-        return OPENING + self._joined([head], text, b"") + CLOSING
-
-    def whole_of_packed(self, text: bytes, answer: bytes) -> bytes:
-        """Write the whole body for several rows; arguments as above."""
-        return b"%b%b%b" % (OPENING, self.written_of_packed(text, answer, b","), CLOSING)
+            return heads.fresh(indexes, probabilities)
+        return list(map(heads.__getitem__, np.frombuffer(answer, dtype=f"V{size}").tolist()))
 
     def _joined(self, heads: list[bytes], text: bytes, separator: bytes) -> bytes:
         if self._weave is not None:
-            return self._weave(heads, self._names, text, separator)
+            return self._weave(heads, self.names, text, separator)
         # Without brackets and blanks, what is left of rows of numbers is one list of them.
         numbers = text.translate(None, NOT_OF_A_NUMBER).split(b",")
         count = len(heads)

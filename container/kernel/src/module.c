@@ -1,18 +1,11 @@
 /* The Python face of the kernel, in the stable ABI of Python 3.11 and later. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
-#include "forest.h"
-#include "weave.h"
+#include "module.h"
 
 #include <math.h>
 
-#define FREE_GIL_ROWS 16 /* below, taking the lock back costs more than others gain */
+#include "weave.h"
 
-typedef struct {
-    PyObject_HEAD
-    Forest forest;
-} ForestObject;
+#define FREE_GIL_ROWS 16 /* below, taking the lock back costs more than others gain */
 
 /* 1: packed; 0: not a plain row of finite numbers, no exception is set. */
 static int pack_row(PyObject *row, Py_ssize_t features, float *out)
@@ -88,9 +81,18 @@ static void forest_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
-/* Run a question over a buffer of float32 rows; `width` doubles are answered per row. */
-static PyObject *asked(ForestObject *self, PyObject *rows, size_t width,
-                       int (*ask)(const Forest *, const float *, size_t, double *))
+int ask(Query *query, const Forest *forest, const float *rows, size_t count, double *out)
+{
+    if (count < FREE_GIL_ROWS) return query(forest, rows, count, out);
+    int failed;
+    Py_BEGIN_ALLOW_THREADS
+    failed = query(forest, rows, count, out);
+    Py_END_ALLOW_THREADS
+    return failed;
+}
+
+/* Run a query over a buffer of float32 rows; `width` doubles are answered per row. */
+static PyObject *asked(ForestObject *self, PyObject *rows, size_t width, Query *query)
 {
     Py_buffer view;
     size_t row_bytes = self->forest.features * sizeof(float);
@@ -105,16 +107,8 @@ static PyObject *asked(ForestObject *self, PyObject *rows, size_t width,
         PyErr_NoMemory();
     else
         answer = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * width * sizeof(double)));
-    if (answer) {
-        double *out = (double *)PyBytes_AsString(answer);
-        if (count < FREE_GIL_ROWS)
-            failed = ask(&self->forest, view.buf, count, out);
-        else {
-            Py_BEGIN_ALLOW_THREADS
-            failed = ask(&self->forest, view.buf, count, out);
-            Py_END_ALLOW_THREADS
-        }
-    }
+    if (answer)
+        failed = ask(query, &self->forest, view.buf, count, (double *)PyBytes_AsString(answer));
     PyBuffer_Release(&view);
     if (failed) {
         Py_DECREF(answer);
@@ -123,7 +117,7 @@ static PyObject *asked(ForestObject *self, PyObject *rows, size_t width,
     return answer;
 }
 
-static int predict_rows(const Forest *forest, const float *rows, size_t count, double *out)
+int predict_rows(const Forest *forest, const float *rows, size_t count, double *out)
 {
     forest_predict(forest, rows, count, out);
     return 0;
@@ -192,11 +186,26 @@ static PyType_Spec forest_spec = {
 
 static int execute(PyObject *module)
 {
-    PyObject *type = PyType_FromSpec(&forest_spec);
-    if (!type) return -1;
-    int failed = PyModule_AddObjectRef(module, "Forest", type);
-    Py_DECREF(type);
-    return failed;
+    ModuleState *state = PyModule_GetState(module);
+    state->forest_type = PyType_FromModuleAndSpec(module, &forest_spec, NULL);
+    PyObject *plain_type = PyType_FromModuleAndSpec(module, &plain_spec, NULL);
+    int failed = !state->forest_type || !plain_type ||
+                 PyModule_AddObjectRef(module, "Forest", state->forest_type) < 0 ||
+                 PyModule_AddObjectRef(module, "PlainAnswers", plain_type) < 0;
+    Py_XDECREF(plain_type);
+    return failed ? -1 : 0;
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg)
+{
+    Py_VISIT(((ModuleState *)PyModule_GetState(module))->forest_type);
+    return 0;
+}
+
+static int clear(PyObject *module)
+{
+    Py_CLEAR(((ModuleState *)PyModule_GetState(module))->forest_type);
+    return 0;
 }
 
 static PyMethodDef functions[] = {
@@ -219,8 +228,11 @@ static PyModuleDef definition = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "greenlight_kernel",
     .m_doc = "Answers and explains decision forests.",
+    .m_size = sizeof(ModuleState),
     .m_methods = functions,
     .m_slots = slots,
+    .m_traverse = traverse,
+    .m_clear = clear,
 };
 
 PyMODINIT_FUNC PyInit_greenlight_kernel(void)

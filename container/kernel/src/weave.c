@@ -3,89 +3,127 @@
 
 #include <string.h>
 
-/* What a JSON number is written of; brackets and blanks between numbers are skipped. */
-static int is_of_number(unsigned char byte)
+#define LARGEST ((size_t)PY_SSIZE_T_MAX / 8)
+#define MISFIT "give bytes alone, and one number for each name of each row"
+
+Piece piece_of(PyObject *bytes)
+{
+    return (Piece){PyBytes_AsString(bytes), (size_t)PyBytes_Size(bytes)};
+}
+
+int pattern_names(Pattern *pattern, PyObject *names)
+{
+    Py_ssize_t count = PyTuple_Size(names);
+    pattern->width = count > 0 ? (size_t)count - 1 : 0;
+    pattern->names = PyMem_Malloc((size_t)count * sizeof(Piece));
+    if (!pattern->names) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *name = PyTuple_GetItem(names, i);
+        if (!PyBytes_CheckExact(name)) {
+            PyErr_SetString(PyExc_ValueError, MISFIT);
+            return -1;
+        }
+        pattern->names[i] = piece_of(name);
+    }
+    return 0;
+}
+
+/* What a JSON number is written of. */
+static int is_of_number(char byte)
 {
     return (byte >= '0' && byte <= '9') || byte == '.' || byte == '-' || byte == '+' ||
            byte == 'e' || byte == 'E';
 }
 
-/* Count the numbers that commas separate, and the bytes they are written of; 0: one is empty. */
-static Py_ssize_t count_numbers(const char *text, Py_ssize_t size, Py_ssize_t *bytes)
+/* Find the numbers of a text, whatever separates them; -1 where there are more or fewer. */
+static int find_numbers(const char *text, size_t size, Piece *numbers, size_t count)
 {
-    Py_ssize_t numbers = 1, length = 0;
-    *bytes = 0;
-    for (Py_ssize_t i = 0; i < size; i++) {
-        if (is_of_number((unsigned char)text[i])) {
+    size_t found = 0, length = 0;
+    for (size_t i = 0; i <= size; i++) {
+        if (i < size && is_of_number(text[i])) {
             length++;
-            ++*bytes;
-        } else if (text[i] == ',') {
-            if (!length) return 0;
-            numbers++;
-            length = 0;
+            continue;
         }
+        if (length && found == count) return -1;
+        if (length) numbers[found++] = (Piece){text + i - length, length};
+        length = 0;
     }
-    return length ? numbers : 0;
+    return found == count ? 0 : -1;
 }
 
-/* Add up the sizes of bytes objects; -1 where there are others. */
-static Py_ssize_t size_of_all(PyObject *pieces, Py_ssize_t count,
-                              PyObject *(*item)(PyObject *, Py_ssize_t))
+/* Add up the sizes of heads, names, numbers and what is between them; 0: it cannot be. */
+static size_t woven_size(const Pattern *pattern, PyObject *heads, const Piece *numbers)
 {
-    Py_ssize_t size = 0;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *piece = item(pieces, i);
-        if (!PyBytes_CheckExact(piece) || PyBytes_Size(piece) > PY_SSIZE_T_MAX / 8 - size) return -1;
-        size += PyBytes_Size(piece);
+    size_t rows = (size_t)PyList_Size(heads), row_bytes = pattern->separator.size;
+    for (size_t i = 0; i <= pattern->width; i++) {
+        if (pattern->names[i].size > LARGEST - row_bytes) return 0;
+        row_bytes += pattern->names[i].size;
     }
-    return size;
+    if (rows < 1 || row_bytes > LARGEST / rows) return 0;
+    size_t size = pattern->opening.size + pattern->closing.size + rows * row_bytes;
+    for (size_t row = 0; row < rows; row++) {
+        PyObject *head = PyList_GetItem(heads, (Py_ssize_t)row);
+        if (!PyBytes_CheckExact(head) || (size_t)PyBytes_Size(head) > LARGEST - size) return 0;
+        size += (size_t)PyBytes_Size(head);
+    }
+    for (size_t i = 0; i < rows * pattern->width; i++) size += numbers[i].size;
+    return size - pattern->separator.size;
 }
 
-static char *put(char *out, PyObject *piece)
+static char *put(char *out, Piece piece)
 {
-    size_t size = (size_t)PyBytes_Size(piece);
-    return (char *)memcpy(out, PyBytes_AsString(piece), size) + size;
+    return (char *)memcpy(out, piece.text, piece.size) + piece.size;
 }
 
-/* Copy one number and step over its comma. */
-static char *put_number(char *out, const char **text, const char *end)
+PyObject *woven(const Pattern *pattern, PyObject *heads, const Piece *numbers)
 {
-    for (; *text < end && **text != ','; ++*text)
-        if (is_of_number((unsigned char)**text)) *out++ = **text;
-    if (*text < end) ++*text;
-    return out;
+    size_t rows = (size_t)PyList_Size(heads), size = woven_size(pattern, heads, numbers);
+    if (!size) {
+        PyErr_SetString(PyExc_ValueError, MISFIT);
+        return NULL;
+    }
+    PyObject *whole = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (!whole) return NULL;
+    char *out = put(PyBytes_AsString(whole), pattern->opening);
+    for (size_t row = 0; row < rows; row++) {
+        if (row) out = put(out, pattern->separator);
+        out = put(out, piece_of(PyList_GetItem(heads, (Py_ssize_t)row)));
+        for (size_t i = 0; i < pattern->width; i++)
+            out = put(put(out, pattern->names[i]), *numbers++);
+        out = put(out, pattern->names[pattern->width]);
+    }
+    put(out, pattern->closing);
+    return whole;
 }
 
 PyObject *weave(PyObject *module, PyObject *arguments)
 {
-    PyObject *heads, *names, *separator;
+    PyObject *heads, *names, *separator, *whole = NULL;
     const char *text;
-    Py_ssize_t size, bytes;
+    Py_ssize_t size;
+    Pattern pattern = {{"", 0}, {"", 0}, {"", 0}, NULL, 0};
     (void)module;
     if (!PyArg_ParseTuple(arguments, "O!O!y#S:weave", &PyList_Type, &heads, &PyTuple_Type, &names,
                           &text, &size, &separator))
         return NULL;
-    Py_ssize_t rows = PyList_Size(heads), width = PyTuple_Size(names) - 1;
-    Py_ssize_t head_bytes = size_of_all(heads, rows, PyList_GetItem);
-    Py_ssize_t name_bytes = size_of_all(names, width + 1, PyTuple_GetItem);
-    if (rows < 1 || width < 1 || rows > PY_SSIZE_T_MAX / width || head_bytes < 0 || name_bytes < 0 ||
-        name_bytes + PyBytes_Size(separator) > PY_SSIZE_T_MAX / 4 / rows ||
-        count_numbers(text, size, &bytes) != rows * width) {
-        PyErr_SetString(PyExc_ValueError, "give bytes alone, and one number for each name of each row");
-        return NULL;
+    pattern.separator = piece_of(separator);
+    size_t rows = (size_t)PyList_Size(heads);
+    if (pattern_names(&pattern, names) == 0) {
+        /* As many numbers as bytes would be too many: no product here overflows. */
+        int fits = pattern.width > 0 && rows > 0 && rows <= (size_t)size / pattern.width;
+        size_t count = fits ? rows * pattern.width : 0;
+        Piece *numbers = fits ? PyMem_Malloc(count * sizeof(Piece)) : NULL;
+        if (fits && !numbers)
+            PyErr_NoMemory();
+        else if (!fits || find_numbers(text, (size_t)size, numbers, count) < 0)
+            PyErr_SetString(PyExc_ValueError, MISFIT);
+        else
+            whole = woven(&pattern, heads, numbers);
+        PyMem_Free(numbers);
     }
-    Py_ssize_t between = (rows - 1) * PyBytes_Size(separator);
-    PyObject *woven =
-        PyBytes_FromStringAndSize(NULL, head_bytes + rows * name_bytes + between + bytes);
-    if (!woven) return NULL;
-    char *out = PyBytes_AsString(woven);
-    const char *end = text + size;
-    for (Py_ssize_t row = 0; row < rows; row++) {
-        if (row) out = put(out, separator);
-        out = put(out, PyList_GetItem(heads, row));
-        for (Py_ssize_t i = 0; i < width; i++)
-            out = put_number(put(out, PyTuple_GetItem(names, i)), &text, end);
-        out = put(out, PyTuple_GetItem(names, width));
-    }
-    return woven;
+    PyMem_Free(pattern.names);
+    return whole;
 }

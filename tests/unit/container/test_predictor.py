@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 
 from server.errors import ArtifactError, GoldenMismatchError, InvalidInstanceError
 from server.forest import ForestRuntime, compiled_forest, kernel, labels_from_content
+from server.model import Inputs, Prediction
 from server.predictor import Invocation, load_predictor
 from server.settings import Settings
 from tests.support.forests import add_forest
@@ -127,14 +127,10 @@ def test_a_large_body_is_read_off_the_event_loop(
 
 
 class OneSided(ForestRuntime):
-    """A forest whose packed answers are the first row's, whatever is asked."""
+    """A forest whose answers on the long way are the first row's, whatever is asked."""
 
-    @property
-    def predict_packed(self) -> Callable[[bytes], bytes]:
-        def answered(rows: bytes) -> bytes:
-            return self.forest.predict(np.array([[5.1, 3.5, 1.4, 0.2]], np.float32).tobytes())
-
-        return answered
+    def predict(self, inputs: Inputs) -> Prediction:
+        return super().predict({name: np.array([[5.1, 3.5, 1.4, 0.2]]) for name in inputs})
 
 
 @pytest.mark.skipif(kernel() is None, reason="greenlight_kernel is not built; see `make setup`")

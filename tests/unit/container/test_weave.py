@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -52,8 +53,7 @@ def test_any_text_is_woven_whole_or_refused(text: bytes, heads: int, width: int)
     except ValueError:
         return
 
-    kept = bytes(byte for byte in text if byte in b"0123456789.+-eE,")
-    given = kept.split(b",")
+    given = re.findall(rb"[0-9.+eE-]+", text)
     assert len(given) == heads * width
     assert woven == b";".join(
         b"h" + b"".join(b"n" + number for number in given[start : start + width]) + b"}"
@@ -69,7 +69,6 @@ def test_any_text_is_woven_whole_or_refused(text: bytes, heads: int, width: int)
         ([b"h"], (), b"1", b","),
         ([b"h"], (b"a", b"}"), b"", b","),
         ([b"h"], (b"a", b"}"), b"1,2", b","),
-        ([b"h"], (b"a", b"}"), b"1,", b","),
         (["h"], (b"a", b"}"), b"1", b","),
         ([b"h"], ("a", b"}"), b"1", b","),
     ],
