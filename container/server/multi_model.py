@@ -278,14 +278,18 @@ class MultiModel:
             async with asyncio.timeout(self._longest_unload_seconds):
                 await entry.idle.wait()
         except TimeoutError as error:
-            entry.state = ModelState.LOADED
+            raise self._still_used(entry) from error
+        else:
+            entry.predictor = None
+            await self._loader.reclaim()
+        finally:
+            # However it ended, the model serves or is gone, and whoever waits for that goes on.
+            if entry.predictor is None:
+                del self._entries[entry.name]
+            else:
+                entry.state = ModelState.LOADED
             entry.settled.set()
             entry.settled = asyncio.Event()
-            raise self._still_used(entry) from error
-        entry.predictor = None
-        await self._loader.reclaim()
-        del self._entries[entry.name]
-        entry.settled.set()
         log(logging.INFO, "model_unloaded", model=entry.name, reserved_bytes=self.reserved_bytes)
 
     async def answer(self, name: str, invocation: Invocation) -> Answer:

@@ -50,6 +50,7 @@ class SizedLoader:
         self.measured: list[str] = []
         self.begun: asyncio.Queue[str] = asyncio.Queue()
         self.reclaimed = 0
+        self.failure: Exception | None = None
         self.gates: dict[str, asyncio.Event] = {}
         self.predictors: dict[str, NamedPredictor] = {}
 
@@ -67,6 +68,8 @@ class SizedLoader:
         return self.predictors[directory.name]
 
     async def reclaim(self) -> None:
+        if self.failure is not None:
+            raise self.failure
         self.reclaimed += 1
 
 
@@ -313,6 +316,25 @@ def test_a_request_that_never_ends_keeps_its_model(tmp_path: Path) -> None:
         predictor.gate.set()
         assert await asking == b"a-40"
         await world.models.unload("a-40")
+        assert world.names() == []
+
+    run(story())
+
+
+def test_an_unload_that_does_not_end_well_leaves_a_model_that_serves_or_none(world: World) -> None:
+    async def story() -> None:
+        await world.load("a-40")
+        gate = world.loader.predictors["a-40"].gate = asyncio.Event()
+        asking = asyncio.create_task(world.ask("a-40"))
+        await asyncio.sleep(0)
+        given_up = asyncio.create_task(world.models.unload("a-40"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        gate.set()
+        assert await asking == await world.ask("a-40") == b"a-40"
+        world.loader.failure = MemoryError()
+        with pytest.raises(MemoryError):
+            await world.models.unload("a-40")
         assert world.names() == []
 
     run(story())
