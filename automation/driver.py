@@ -38,7 +38,6 @@ from automation.listeners import Listeners as Listeners
 from automation.progress import (
     EndpointWatch,
     Progress,
-    ProgressLine,
 )
 from automation.spec import ModelSpec, Runtime, load_spec
 from automation.stack_settings import ArtifactSetting, StackTarget
@@ -83,9 +82,8 @@ def up(
     found = artifact_for(spec, root, estimator, artifact, listen, region)
     stack, config, notes = _prepared(root, target, base, spec, found)
     summary = _previewed(stack, listen, notes) if with_preview else None
-    if summary is None and listen.on_line is not None:
-        for note in notes:
-            listen.on_line(ProgressLine(kind="warning", text=note))
+    if summary is None:
+        listen.warn(notes)
     message = f"greenlight up {target.model} {found.manifest['estimator']} {found.short_digest}"
     return _deployed(stack, target, config, message, summary, listen)
 
@@ -117,6 +115,7 @@ def revert(model: str, stage: str, *, root: Path = ROOT, listen: Listeners = SIL
     Raises:
         NothingToRevertError: history holds no other verified deployment.
         ArtifactError: the artifact is nowhere to be found.
+        ImageError: the image went away meanwhile, or is one that SageMaker refuses.
     """
     _, target, base = _load(root, model, stage)
     workspace.check_setup()
@@ -128,6 +127,8 @@ def revert(model: str, stage: str, *, root: Path = ROOT, listen: Listeners = SIL
     )
     config[f"{stack_settings.PREFIX}artifact"] = str(found.directory.relative_to(root))
     stack_settings.check(config, target)
+    held = stack if target.is_base else workspace.open_stack(root, target.base)
+    listen.warn(stack_facts.image_notes(root, target, config, workspace.outputs_of(held)))
     workspace.write_folder(root, target.name, config, workspace.base_secrets(base))
     message = f"{history.REVERT_MESSAGE} {target.model} to {found.short_digest}"
     return _deployed(stack, target, config, message, None, listen)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from automation.hazards import PreviewSummary
-from automation.progress import OnLine, OnState
+from automation.progress import OnLine, OnState, ProgressLine
 
 if TYPE_CHECKING:
     from pulumi.automation import EngineEvent
@@ -34,6 +34,12 @@ class Listeners:
     on_output: Callable[[str], Any] | None = None
     on_package: Callable[[Package], Any] | None = None
     on_preview: Callable[[PreviewSummary], Any] | None = None
+
+    def warn(self, notes: Iterable[str]) -> None:
+        """Tell as progress what a person should know where there is no preview to tell it."""
+        if self.on_line is not None:
+            for note in notes:
+                self.on_line(ProgressLine(kind="warning", text=note))
 
 
 SILENT = Listeners()

@@ -40,10 +40,10 @@ class Cloud:
 
 
 @contextmanager
-def a_rehearsal(directory: Path) -> Iterator[Cloud]:
-    """Start a rehearsal, stand in its environment, and leave nothing behind."""
+def a_rehearsal(directory: Path, root: Path = ROOT) -> Iterator[Cloud]:
+    """Start a rehearsal of a project, stand in its environment, and leave nothing behind."""
     session = sessions.start(
-        directory, root=ROOT, engine=sessions.choose_engine(os.environ), speed=SPEED
+        directory, root=root, engine=sessions.choose_engine(os.environ), speed=SPEED
     )
     patch = pytest.MonkeyPatch()
     for name, value in sessions.environment(session, os.environ).items():

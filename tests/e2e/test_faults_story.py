@@ -106,7 +106,9 @@ def test_the_next_good_swap_is_promoted_and_the_old_pairs_go(bench: Bench) -> No
     assert bench.cloud.config_names() == {bench.live_config(deployment)}
 
 
-def test_an_image_that_sagemaker_refuses_stops_the_next_up_before_it_begins(bench: Bench) -> None:
+def test_an_image_that_sagemaker_refuses_stops_up_and_revert_before_they_begin(
+    bench: Bench,
+) -> None:
     ecr = boto3.client("ecr")
     [repository] = ecr.describe_repositories()["repositories"]
     name = repository["repositoryName"]
@@ -120,7 +122,8 @@ def test_an_image_that_sagemaker_refuses_stops_the_next_up_before_it_begins(benc
     )
     models = bench.cloud.model_names()
 
-    with pytest.raises(ImageError, match=f"media type {re.escape(OCI_INDEX)}"):
-        bench.swap()
+    for begin in (bench.swap, lambda: driver.revert("iris", "dev")):
+        with pytest.raises(ImageError, match=f"media type {re.escape(OCI_INDEX)}"):
+            begin()
 
     assert bench.cloud.model_names() == models
