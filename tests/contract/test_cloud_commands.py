@@ -116,8 +116,7 @@ def test_whatever_is_commanded_no_request_is_lost_and_the_model_is_right(
             else:
                 model.accepted(command, value)
         seen = user.wait(NAME)
-        answered = len(traffic.names)
-        wait_for(lambda: len(traffic.names) > answered, "an answer of the settled endpoint")
+        traffic.wait_for_next()
 
     assert traffic.errors == []
     assert set(traffic.names) <= {"two", "three"}
@@ -127,4 +126,4 @@ def test_whatever_is_commanded_no_request_is_lost_and_the_model_is_right(
     assert variant["CurrentInstanceCount"] == variant["DesiredInstanceCount"] == model.count
     assert traffic.names[-1] == model.config
     user.sagemaker.delete_endpoint(EndpointName=NAME)
-    wait_for(lambda: not user.control("status")["processes"], "every process to end")
+    wait_for(lambda: NAME not in user.cloud.engine.endpoints, "the endpoint to go")

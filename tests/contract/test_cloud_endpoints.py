@@ -138,6 +138,7 @@ def test_a_bad_canary_is_rolled_back_by_its_alarm(user: CloudUser) -> None:
             DeploymentConfig=canary("bad-errors", bake=600),
         )
         settled = user.wait("bad")
+        traffic.wait_for_next()
         before = len(traffic.errors)
         answered = len(traffic.names)
         wait_for(lambda: len(traffic.names) > answered + 5, "answers after the rollback")

@@ -153,8 +153,7 @@ def test_serverless_becomes_instances_and_never_the_other_way(user: CloudUser, n
         user.wait(name)
         user.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name)
         seen = user.wait(name)
-        answered = len(traffic.names)
-        wait_for(lambda: len(traffic.names) > answered, "an answer of the last fleet")
+        traffic.wait_for_next()
     with pytest.raises(ClientError, match="cannot be updated to a serverless") as caught:
         user.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=serverless)
 

@@ -211,6 +211,14 @@ class Traffic:
         self._stop.set()
         self._thread.join(timeout=10)
 
+    def wait_for_next(self) -> None:
+        """Wait for an answer to a request that is sent from now on.
+
+        The first that comes may be to one that was under way.
+        """
+        before = len(self.names) + len(self.errors)
+        wait_for(lambda: len(self.names) + len(self.errors) >= before + 2, "two more answers")
+
     def _run(self) -> None:
         client = self._user.client("sagemaker-runtime")
         while not self._stop.is_set():
