@@ -22,6 +22,12 @@ from rehearsal.cloud.transform.api import TransformApi
 SAGEMAKER_PREFIX = "SageMaker."
 RUNTIME_PREFIX = "/endpoints/"
 SCALING_PREFIX = "AnyScaleFrontendService."
+TRAINING_JOB = "TrainingJob"
+# Of a job that left no model but only says it did, a rehearsal could tell nothing.
+NO_TRAINING = (
+    "the rehearsal cloud does not do {operation}: nothing trains here. Train on this machine, put "
+    "the model.tar.gz into S3, and take it from there or register it by CreateModelPackage"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +92,8 @@ class CloudApplication:
             if api.handles(operation, request):
                 return api(operation, request)
         # moto's own answers here would be jobs that are done before they begin.
+        if TRAINING_JOB in operation:
+            raise ApiError("UnknownOperationException", NO_TRAINING.format(operation=operation))
         known = ", ".join({name: None for api in apis for name in api.operations})
         raise ApiError(
             "UnknownOperationException",

@@ -261,6 +261,14 @@ def test_what_is_not_rehearsed_is_refused_by_name(user: CloudUser) -> None:
     assert "does not do model cards" in card[1]
 
 
+def test_training_jobs_are_refused_with_what_to_do_instead(user: CloudUser) -> None:
+    described = refusal(user.sagemaker.describe_training_job, TrainingJobName="xgboost")
+
+    assert described[0] == "UnknownOperationException"
+    assert "does not do DescribeTrainingJob: nothing trains here" in described[1]
+    assert "CreateModelPackage" in described[1]
+
+
 def test_a_request_sent_again_makes_no_second_version(user: CloudUser) -> None:
     a_group(user, "again")
 
