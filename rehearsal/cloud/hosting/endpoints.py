@@ -16,7 +16,7 @@ from rehearsal.cloud.fleets.definition import definitions_of
 from rehearsal.cloud.hosting import messages
 from rehearsal.cloud.hosting.catalog import CONFIG, ENDPOINT, Entry
 from rehearsal.cloud.hosting.config_rules import check_rehearsed
-from rehearsal.cloud.hosting.deployment import begin, polled
+from rehearsal.cloud.hosting.deployment import advance, begin, polled
 from rehearsal.cloud.hosting.deployment_rules import (
     check_deployment_config,
     check_rollout,
@@ -224,7 +224,11 @@ class Endpoints:
     def describe(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         endpoint = self.get(asked["EndpointName"])
         answer = describe(endpoint, self.engine.observe(endpoint), self._images)
-        self.engine.replace(polled(endpoint))
+        seen = polled(endpoint)
+        if seen is not endpoint:
+            # What is due then is due now: a tick may come only after the next Describe.
+            self.engine.replace(advance(seen, self.engine.observe(seen)))
+            self.engine.settle()
         return answer
 
     def list(self, asked: Mapping[str, Any]) -> dict[str, Any]:
