@@ -26,6 +26,7 @@ LEAF = 0x40000000
 MISSING_RIGHT = 0x80000000
 MAX_FEATURES = 65_535
 MAX_NODES = 2**30
+MAX_VALUES = 2**23
 MAX_DEPTH = 500
 
 Values = npt.NDArray[np.float64]
@@ -78,6 +79,8 @@ def forest_bytes(estimator: Any) -> bytes | None:
     if len(splits) > MAX_NODES:
         return None
     values, value_of_leaf = distinct(leaf_values)
+    if len(values) > MAX_VALUES:
+        return None
     splits[splits == LEAF] |= value_of_leaf
     labels = json.dumps(ensemble.labels).encode()
     header = HEADER.pack(
@@ -182,6 +185,8 @@ def _flat(
     if not (weights > 0).all():
         return None
     is_leaf = tree.children_left[order] < 0
+    if furthest_child(is_leaf) >= child_limit(tree.n_features):
+        return None
     splits = tree.feature[order].astype(np.int64)
     splits[tree.missing_go_to_left[order] == 0] |= MISSING_RIGHT
     splits[is_leaf] = LEAF
@@ -211,6 +216,20 @@ def floor_to_float32(values: Values) -> npt.NDArray[np.float32]:
     is_above = near.astype(np.float64) > values
     near[is_above] = np.nextafter(near[is_above], np.float32(-np.inf))
     return near
+
+
+def child_limit(features: int) -> int:
+    """Before how many nodes further on a split's left child has to stand, for the kernel.
+
+    It packs that number with the feature and one bit more into 32 bits, at least 9 for these two.
+    """
+    return int(2 ** (31 - max(8, (features - 1).bit_length())))
+
+
+def furthest_child(is_leaf: npt.NDArray[np.bool_]) -> int:
+    """How many nodes after its split a left child stands at most, in breadth-first order."""
+    splits = np.flatnonzero(~is_leaf)
+    return int((2 * np.arange(len(splits)) + 1 - splits).max(initial=0))
 
 
 def breadth_first(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:

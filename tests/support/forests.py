@@ -148,10 +148,10 @@ def trees_of(estimator: Any) -> list[Any]:
     return [each.tree_ for each in np.ravel(estimator.estimators_)]
 
 
-def a_forest_of(splits: list[int], sizes: list[int]) -> bytes:
-    """Give a `forest.bin` of one feature, one output and one value, with any nodes in it."""
+def a_forest_of(splits: list[int], sizes: list[int], features: int = 1) -> bytes:
+    """Give a `forest.bin` of one output and one value, with any nodes in it."""
     nodes = len(splits)
-    header = HEADER.pack(MAGIC, VERSION, 0, 1, 1, len(sizes), nodes, 1, 4, 0.0, 1.0)
+    header = HEADER.pack(MAGIC, VERSION, 0, features, 1, len(sizes), nodes, 1, 4, 0.0, 1.0)
     numbers = np.ones(1 + nodes).tobytes() + bytes(4 * nodes)
     return header + numbers + np.array([*splits, *sizes], dtype="<u4").tobytes() + b"null"
 

@@ -1,16 +1,17 @@
 /* Loads a forest and answers rows with it, to the bit as scikit-learn does. */
 #include "forest.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define MAGIC "GLFOREST"
 #define VERSION 1u
 #define LEAF 0x40000000u
 #define MISSING_RIGHT 0x80000000u
 #define HEADER_BYTES sizeof(Header)
-#define LANES 8
+#define LANES 8       /* rows walked side by side */
+#define TREES 16      /* trees walked side by side for one row */
+#define ASKED_ROWS 6  /* from so many rows on, small trees are asked instead */
+#define USUAL_SHIFT 9 /* of forests of up to 256 features */
 
 typedef struct {
     char magic[8];
@@ -26,6 +27,7 @@ static const char *check_header(const Header *header, size_t size)
         return "its number of features is out of range";
     if (header->outputs < 1 || header->outputs > FOREST_MAX_OUTPUTS)
         return "its number of outputs is out of range";
+    if (header->values > FOREST_MAX_VALUES) return "it has more values than this kernel tells apart";
     if (header->trees < 1 || header->nodes < header->trees || header->nodes > LEAF
         || (header->nodes + header->trees) % 2)
         return "its numbers of trees and nodes contradict each other";
@@ -47,15 +49,17 @@ static const char *link_tree(Forest *forest, uint32_t first, uint32_t size,
         if (split & LEAF) {
             uint32_t value = split & ~LEAF;
             if (value >= forest->values) return "a leaf names a value that does not exist";
-            *node = (Node){INFINITY, 0, 0, first + i, value};
+            *node = (Node){FOREST_LEAF + value, 0};
             continue;
         }
         uint32_t feature = split & ~MISSING_RIGHT;
         if (feature >= forest->features) return "a split names a feature that does not exist";
         if (child <= i || child + 1 >= size) return "a split has children outside its tree";
         if (depth[i] >= FOREST_MAX_DEPTH) return "a tree is deeper than this kernel walks";
-        *node = (Node){thresholds[first + i], (uint16_t)feature, split >= MISSING_RIGHT,
-                       first + (uint32_t)child, 0};
+        uint32_t below = (uint32_t)child - i, shift = forest->shift;
+        if (below > UINT32_MAX >> shift) return "a tree is wider than this kernel walks";
+        node->key = forest_key(thresholds[first + i]);
+        node->split = below << shift | split / MISSING_RIGHT << (shift - 1) | feature;
         depth[child] = depth[child + 1] = depth[i] + 1;
         if (depth[child] > forest->depth) forest->depth = depth[child];
         child += 2;
@@ -76,7 +80,7 @@ static const char *link_trees(Forest *forest, const float *thresholds, const uin
         if (problem) return problem;
         first += sizes[tree];
     }
-    forest->root[forest->trees] = first;
+    forest->root[forest->trees] = forest->root[forest->trees + 1] = first;
     return first == forest->nodes ? NULL : "the sizes of its trees contradict its number of nodes";
 }
 
@@ -105,6 +109,8 @@ const char *forest_load(Forest *forest, const unsigned char *content, size_t siz
     forest->nodes = header.nodes;
     forest->values = header.values;
     forest->is_answer = header.flags & 1u;
+    forest->shift = USUAL_SHIFT;
+    while ((header.features - 1) >> (forest->shift - 1)) forest->shift++;
     forest->start = header.start;
     forest->divisor = header.divisor;
     forest->value = copied(&at, (size_t)header.values * header.outputs * sizeof(double));
@@ -113,14 +119,15 @@ const char *forest_load(Forest *forest, const unsigned char *content, size_t siz
     uint32_t *splits = copied(&at, nodes * sizeof(uint32_t));
     uint32_t *sizes = copied(&at, trees * sizeof(uint32_t));
     forest->node = malloc(nodes * sizeof(Node));
-    forest->root = malloc((trees + 1) * sizeof(uint32_t));
+    forest->root = malloc((trees + 2) * sizeof(uint32_t));
     uint32_t *depth = malloc(nodes * sizeof(uint32_t));
     if (!forest->value || !forest->weight || !thresholds || !splits || !sizes || !forest->node
         || !forest->root || !depth)
         problem = "there is no memory for it";
     else
         problem = link_trees(forest, thresholds, splits, sizes, depth);
-    if (!problem && forest_quadrature(forest) < 0) problem = "there is no memory for it";
+    if (!problem && (forest_quadrature(forest) < 0 || forest_small(forest, thresholds) < 0))
+        problem = "there is no memory for it";
     free(thresholds);
     free(splits);
     free(sizes);
@@ -137,74 +144,80 @@ void forest_free(Forest *forest)
     free(forest->weight);
     free(forest->point);
     free(forest->share);
+    free(forest->strike);
+    free(forest->leaf);
     memset(forest, 0, sizeof *forest);
 }
 
-/* What follows is compiled anew for each constant given to it, so that nothing is decided per node. */
-#define SPECIALIZED static inline __attribute__((always_inline)) void
-
-/* Walk LANES paths to their leaves side by side, so that the processor waits for none of them alone.
- * Lane i reads the row `stride` floats after lane i - 1's: 0 for one row in several trees. */
-SPECIALIZED walk(const Node *nodes, const float *row, size_t stride, int with_missing, uint32_t *at)
+/* Walk paths to their leaves side by side, so that the processor waits for none of them alone.
+ * Lane i reads the row `stride` keys after lane i - 1's: 0 for one row in several trees. */
+SPECIALIZED walk(const Node *node, const uint32_t *row, size_t stride, uint32_t lanes,
+                 uint32_t shift, int with_missing, uint32_t *at)
 {
     uint32_t moved;
     do {
         moved = 0;
-        for (int lane = 0; lane < LANES; lane++) {
-            const Node *node = &nodes[at[lane]];
-            float x = row[lane * stride + node->feature];
-            uint32_t right = x > node->threshold;
-            if (with_missing && x != x) right = node->missing_right;
-            uint32_t next = node->next + right;
-            moved |= next ^ at[lane];
-            at[lane] = next;
+        for (uint32_t lane = 0; lane < lanes; lane++) {
+            Node now = node[at[lane]];
+            uint32_t key = row[lane * stride + node_feature(now, shift)];
+            uint32_t below = node_below(now, shift);
+            at[lane] += below + (with_missing ? node_is_right(now, key, shift) : key > now.key);
+            moved |= below;
         }
     } while (moved);
 }
 
-SPECIALIZED add(const Forest *forest, uint32_t leaf, uint32_t outputs, double *restrict out)
-{
-    const double *value = forest->value + (size_t)forest->node[leaf].value * outputs;
-    for (uint32_t k = 0; k < outputs; k++) out[k] += value[k];
-}
-
 /* LANES rows at a time in one tree after another: a tree stays in the cache for all of them. */
-SPECIALIZED answer_groups(const Forest *forest, const float *rows, size_t groups, int with_missing,
-                          uint32_t outputs, double *out)
+SPECIALIZED walk_groups(const Forest *forest, const uint32_t *keys, size_t count, uint32_t shift,
+                        int with_missing, uint32_t outputs, double *out)
 {
-    for (uint32_t tree = 0; tree < forest->trees; tree++)
-        for (size_t group = 0; group < groups; group++) {
+    for (uint32_t tree = 0; tree < forest->trees; tree++) {
+        /* The next tree's nodes come while this one is walked. */
+        for (uint32_t i = forest->root[tree + 1]; i < forest->root[tree + 2]; i += 64 / sizeof(Node))
+            __builtin_prefetch(&forest->node[i]);
+        for (size_t group = 0; group < count; group += LANES) {
             uint32_t at[LANES];
-            for (int lane = 0; lane < LANES; lane++) at[lane] = forest->root[tree];
-            walk(forest->node, rows + group * LANES * forest->features, forest->features,
+            for (size_t lane = 0; lane < LANES; lane++) at[lane] = forest->root[tree];
+            walk(forest->node, keys + group * forest->features, forest->features, LANES, shift,
                  with_missing, at);
-            for (int lane = 0; lane < LANES; lane++)
-                add(forest, at[lane], outputs, out + (group * LANES + lane) * outputs);
+            for (size_t lane = 0; lane < LANES && group + lane < count; lane++)
+                add_value(forest, forest->node[at[lane]].key - FOREST_LEAF, outputs,
+                          out + (group + lane) * outputs);
         }
-}
-
-/* One row in LANES trees at a time; what they say is added in the order of the trees. */
-SPECIALIZED answer_row(const Forest *forest, const float *row, int with_missing, uint32_t outputs,
-                       double *out)
-{
-    for (uint32_t tree = 0; tree < forest->trees; tree += LANES) {
-        uint32_t at[LANES], count = forest->trees - tree;
-        if (count > LANES) count = LANES;
-        for (uint32_t lane = 0; lane < LANES; lane++)
-            at[lane] = forest->root[tree + (lane < count ? lane : 0)];
-        walk(forest->node, row, 0, with_missing, at);
-        for (uint32_t lane = 0; lane < count; lane++) add(forest, at[lane], outputs, out);
     }
 }
 
-SPECIALIZED answer(const Forest *forest, const float *rows, size_t count, int with_missing,
-                   uint32_t outputs, double *out)
+/* One row in TREES trees at a time; what they say is added in the order of the trees. */
+SPECIALIZED walk_row(const Forest *forest, const uint32_t *row, uint32_t shift, int with_missing,
+                     uint32_t outputs, double *out)
 {
-    size_t groups = count / LANES;
-    answer_groups(forest, rows, groups, with_missing, outputs, out);
-    for (size_t row = groups * LANES; row < count; row++)
-        answer_row(forest, rows + row * forest->features, with_missing, outputs,
-                   out + row * outputs);
+    for (uint32_t tree = 0; tree < forest->trees; tree += TREES) {
+        uint32_t at[TREES], used = forest->trees - tree;
+        if (used > TREES) used = TREES;
+        for (uint32_t lane = 0; lane < TREES; lane++)
+            at[lane] = forest->root[tree + (lane < used ? lane : 0)];
+        walk(forest->node, row, 0, TREES, shift, with_missing, at);
+        for (uint32_t lane = 0; lane < used; lane++)
+            add_value(forest, forest->node[at[lane]].key - FOREST_LEAF, outputs, out);
+    }
+}
+
+SPECIALIZED answer(const Forest *forest, const uint32_t *keys, size_t count, uint32_t shift,
+                   int with_missing, uint32_t outputs, double *out)
+{
+    if (count == 1) walk_row(forest, keys, shift, with_missing, outputs, out);
+    else walk_groups(forest, keys, count, shift, with_missing, outputs, out);
+}
+
+static void answer_keys(const Forest *forest, const uint32_t *keys, size_t count, int with_missing,
+                        double *out)
+{
+    uint32_t outputs = forest->outputs, shift = forest->shift;
+    if (with_missing || shift != USUAL_SHIFT || outputs > 3)
+        answer(forest, keys, count, shift, 1, outputs, out);
+    else if (outputs == 1) answer(forest, keys, count, USUAL_SHIFT, 0, 1, out);
+    else if (outputs == 2) answer(forest, keys, count, USUAL_SHIFT, 0, 2, out);
+    else answer(forest, keys, count, USUAL_SHIFT, 0, 3, out);
 }
 
 static int has_missing(const float *rows, size_t count)
@@ -214,14 +227,21 @@ static int has_missing(const float *rows, size_t count)
     return found;
 }
 
-void forest_predict(const Forest *forest, const float *rows, size_t count, double *out)
+int forest_predict(const Forest *forest, const float *rows, size_t count, double *out)
 {
-    uint32_t outputs = forest->outputs;
+    size_t outputs = forest->outputs, numbers = count * forest->features;
+    int with_missing = has_missing(rows, numbers);
     for (size_t i = 0; i < count * outputs; i++) out[i] = forest->start;
-    if (has_missing(rows, count * forest->features)) answer(forest, rows, count, 1, outputs, out);
-    else if (outputs == 1) answer(forest, rows, count, 0, 1, out);
-    else if (outputs == 2) answer(forest, rows, count, 0, 2, out);
-    else if (outputs == 3) answer(forest, rows, count, 0, 3, out);
-    else answer(forest, rows, count, 0, outputs, out);
+    if (forest->strike && !with_missing && count >= ASKED_ROWS)
+        forest_ask(forest, rows, count, out);
+    else {
+        /* Whole groups are walked; the rows that fill up the last one are 0. */
+        uint32_t *keys = calloc(count / LANES + 1, LANES * forest->features * sizeof(uint32_t));
+        if (!keys) return -1;
+        for (size_t i = 0; i < numbers; i++) keys[i] = forest_key(rows[i]);
+        answer_keys(forest, keys, count, with_missing, out);
+        free(keys);
+    }
     for (size_t i = 0; i < count * outputs; i++) out[i] /= forest->divisor;
+    return 0;
 }

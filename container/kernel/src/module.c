@@ -117,16 +117,10 @@ static PyObject *asked(ForestObject *self, PyObject *rows, size_t width, Query *
     return answer;
 }
 
-int predict_rows(const Forest *forest, const float *rows, size_t count, double *out)
-{
-    forest_predict(forest, rows, count, out);
-    return 0;
-}
-
 static PyObject *predict(PyObject *object, PyObject *rows)
 {
     ForestObject *self = (ForestObject *)object;
-    return asked(self, rows, self->forest.outputs, predict_rows);
+    return asked(self, rows, self->forest.outputs, forest_predict);
 }
 
 static PyObject *explain(PyObject *object, PyObject *rows)

@@ -20,7 +20,6 @@ typedef int Query(const Forest *, const float *, size_t, double *);
 
 /* Answer rows, without the interpreter's lock where that pays; what the query gives. */
 int ask(Query *query, const Forest *forest, const float *rows, size_t count, double *out);
-Query predict_rows;
 
 extern PyType_Spec plain_spec;
 

@@ -69,8 +69,10 @@ static PyObject *answered(const PlainObject *self, const float *values, const Pi
     if (rows > (size_t)PY_SSIZE_T_MAX / width) return PyErr_NoMemory();
     PyObject *answer = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(rows * width)), *whole = NULL;
     if (!answer) return NULL;
-    ask(predict_rows, self->forest, values, rows, (double *)PyBytes_AsString(answer));
-    PyObject *heads = PyObject_CallFunctionObjArgs(self->begin, answer, NULL);
+    int failed =
+        ask(forest_predict, self->forest, values, rows, (double *)PyBytes_AsString(answer));
+    PyObject *heads =
+        failed ? PyErr_NoMemory() : PyObject_CallFunctionObjArgs(self->begin, answer, NULL);
     Py_DECREF(answer);
     if (!heads) return NULL;
     if (PyList_CheckExact(heads) && (size_t)PyList_Size(heads) == rows)

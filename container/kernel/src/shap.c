@@ -58,7 +58,7 @@ static void sum_leaf(Explanation *self, uint32_t node, uint32_t level)
 {
     const Forest *forest = self->forest;
     uint32_t points = forest->points, outputs = forest->outputs;
-    const double *value = forest->value + (size_t)forest->node[node].value * outputs;
+    const double *value = forest->value + (size_t)(forest->node[node].key - FOREST_LEAF) * outputs;
     const double *path = self->paths + (size_t)level * points;
     double *sum = self->sums + (size_t)level * outputs * points;
     double *base = self->phi + (size_t)forest->features * outputs;
@@ -77,7 +77,7 @@ static void take_edge(Explanation *self, uint32_t parent, uint32_t child, int is
 {
     const Forest *forest = self->forest;
     uint32_t points = forest->points, outputs = forest->outputs;
-    uint32_t feature = forest->node[parent].feature;
+    uint32_t feature = node_feature(forest->node[parent], forest->shift);
     double o0 = self->ones[feature], z0 = self->zeros[feature];
     double o1 = is_taken ? o0 : 0, z1 = z0 * (forest->weight[child] / forest->weight[parent]);
     const double *path = self->paths + (size_t)level * points;
@@ -105,19 +105,21 @@ static void take_edge(Explanation *self, uint32_t parent, uint32_t child, int is
 
 static void sum_subtree(Explanation *self, uint32_t node, uint32_t level)
 {
-    const Node *at = &self->forest->node[node];
-    if (at->next == node) {
+    const Forest *forest = self->forest;
+    Node at = forest->node[node];
+    uint32_t left = node + node_below(at, forest->shift);
+    if (left == node) {
         sum_leaf(self, node, level);
         return;
     }
-    size_t width = (size_t)self->forest->outputs * self->forest->points;
+    size_t width = (size_t)forest->outputs * forest->points;
     double *sum = self->sums + level * width;
     const double *below = sum + width;
-    float x = self->row[at->feature];
-    int goes_right = x != x ? at->missing_right : x > at->threshold;
-    take_edge(self, node, at->next, !goes_right, level);
+    uint32_t key = forest_key(self->row[node_feature(at, forest->shift)]);
+    int goes_right = (int)node_is_right(at, key, forest->shift);
+    take_edge(self, node, left, !goes_right, level);
     for (size_t i = 0; i < width; i++) sum[i] = below[i];
-    take_edge(self, node, at->next + 1, goes_right, level);
+    take_edge(self, node, left + 1, goes_right, level);
     for (size_t i = 0; i < width; i++) sum[i] += below[i];
 }
 

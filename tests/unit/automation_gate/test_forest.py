@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,16 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from automation.gate.forest import (
     MAX_DEPTH,
     breadth_first,
+    child_limit,
     distinct,
     floor_to_float32,
     forest_bytes,
+    furthest_child,
 )
 
 ROWS = np.arange(60, dtype=float).reshape(30, 2) % 7
@@ -68,6 +71,36 @@ def test_trees_as_deep_as_the_kernel_walks_are_written(depth: int, is_taken: boo
 
     assert (order is not None) == is_taken
     assert order is None or order.tolist() == nodes.tolist()
+
+
+@pytest.mark.parametrize(
+    ("features", "limit"), [(1, 2**23), (256, 2**23), (257, 2**22), (65_535, 2**15)]
+)
+def test_the_more_features_the_narrower_trees_have_to_be(features: int, limit: int) -> None:
+    assert child_limit(features) == limit
+
+
+@pytest.mark.parametrize(("depth", "is_taken"), [(15, True), (16, False)])
+def test_trees_as_wide_as_the_kernel_packs_are_written(depth: int, is_taken: bool) -> None:
+    # A complete tree in breadth-first order; the first split of the last level is the furthest.
+    nodes = np.arange(2 ** (depth + 1) - 1)
+    has_children = nodes < 2**depth - 1
+    estimator = DecisionTreeRegressor()
+    estimator.n_outputs_, estimator.n_features_in_ = 1, 65_535
+    estimator.tree_ = SimpleNamespace(
+        node_count=len(nodes),
+        n_features=65_535,
+        children_left=np.where(has_children, 2 * nodes + 1, -1),
+        children_right=np.where(has_children, 2 * nodes + 2, -1),
+        feature=np.zeros(len(nodes), int),
+        threshold=np.zeros(len(nodes)),
+        missing_go_to_left=np.zeros(len(nodes), int),
+        weighted_n_node_samples=np.ones(len(nodes)),
+        value=np.zeros((len(nodes), 1, 1)),
+    )
+
+    assert furthest_child(~has_children) == 2**depth - 1
+    assert (forest_bytes(estimator) is not None) == is_taken
 
 
 @given(st.floats(width=64, allow_nan=False))

@@ -16,7 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-from automation.gate.forest import LEAF, MAX_DEPTH
+from automation.gate.forest import (
+    LEAF,
+    MAX_DEPTH,
+    MAX_FEATURES,
+    child_limit,
+    forest_bytes,
+    furthest_child,
+)
 from tests.support.forests import FittedForest, a_fitted_forest, a_forest_of, fitted_forests
 
 greenlight_kernel: Any = pytest.importorskip(
@@ -50,6 +57,22 @@ def test_no_row_and_no_tree_is_left_out(trees: int) -> None:
 
     for rows in (0, 1, 7, 8, 9, 100):
         assert forest.predict(packed(fitted.rows[:rows])) == fitted.answers[:rows].tobytes()
+
+
+@pytest.mark.parametrize("features", [2, 256, 257])
+@pytest.mark.parametrize("leaves", [2, 31, 32, 33])
+def test_trees_are_asked_or_walked_with_the_same_answer(leaves: int, features: int) -> None:
+    # Rows of a forest whose trees have up to 32 leaves are answered in another way.
+    generator = np.random.default_rng(leaves)
+    rows = generator.normal(size=(300, features)).round(1).astype(np.float32)
+    estimator = RandomForestClassifier(9, max_leaf_nodes=leaves, max_features=None, random_state=1)
+    estimator.fit(rows, generator.integers(4, size=300))
+    forest = greenlight_kernel.Forest(forest_bytes(estimator))
+    answers = estimator.predict_proba(rows)
+
+    assert max(tree.tree_.n_leaves for tree in estimator.estimators_) == leaves
+    for count in (1, 2, 5, 6, 15, 16, 17, 100):
+        assert forest.predict(packed(rows[:count])) == answers[:count].tobytes()
 
 
 def test_a_forest_says_what_it_takes_and_gives() -> None:
@@ -88,7 +111,8 @@ def test_rows_that_are_no_rows_are_an_error(rows: Any) -> None:
         (20, struct.pack("<I", 0), "number of outputs"),
         (24, struct.pack("<I", 0), "numbers of trees and nodes"),
         (28, struct.pack("<I", 2**32 - 1), "numbers of trees and nodes"),
-        (32, struct.pack("<I", 2**32 - 1), "size is not"),
+        (32, struct.pack("<I", 2**32 - 1), "more values than"),
+        (32, struct.pack("<I", 9), "size is not"),
     ],
 )
 def test_a_header_that_cannot_be_is_named(at: int, value: bytes, problem: str) -> None:
@@ -127,6 +151,22 @@ def test_a_tree_that_leads_nowhere_is_refused(
         greenlight_kernel.Forest(a_forest_of(splits, sizes))
 
 
+@pytest.mark.parametrize(("depth", "is_taken"), [(15, True), (16, False)])
+def test_a_tree_too_wide_to_be_packed_is_refused(depth: int, is_taken: bool) -> None:
+    splits = [0] * (2**depth - 1) + [LEAF] * 2**depth
+    content = a_forest_of(splits, [len(splits)], features=MAX_FEATURES)
+
+    fits = furthest_child(np.array(splits) == LEAF) < child_limit(MAX_FEATURES)
+
+    assert fits == is_taken
+    if is_taken:
+        forest = greenlight_kernel.Forest(content)
+        assert np.frombuffer(forest.predict(bytes(4 * MAX_FEATURES))).tolist() == [1.0]
+    else:
+        with pytest.raises(ValueError, match="a tree is wider than this kernel walks"):
+            greenlight_kernel.Forest(content)
+
+
 def test_the_deepest_tree_is_walked_and_explained() -> None:
     forest = greenlight_kernel.Forest(
         a_forest_of([0, LEAF] * MAX_DEPTH + [LEAF], [2 * MAX_DEPTH + 1])
@@ -154,7 +194,8 @@ def load(content):
         return
     loaded += 1
     size = 4 * forest.feature_count
-    forest.predict(rows[: 9 * size])
+    for count in (1, 3, 9):
+        forest.predict(rows[: count * size])
     forest.explain(rows[:size])
 
 
