@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -24,6 +25,11 @@ from urllib.parse import parse_qs, urlsplit
 PAGE = 2
 MODELS: dict[str, str] = {}
 LOCK = threading.Lock()
+
+
+def say(line: str) -> None:
+    """Write a line at once: threads write at the same time, and print() writes in two parts."""
+    sys.stdout.write(f"{line}\n")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -70,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
                 status = 507
             if status == 200:
                 MODELS[asked["model_name"]] = asked["url"]
-        print(f"load {asked['model_name']} from {asked['url']}: {status}")
+        say(f"load {asked['model_name']} from {asked['url']}: {status}")
         self._answer(status, {"message": f"load answered {status}"})
 
     def _invoke(self, model: str, body: bytes) -> None:
@@ -94,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         with LOCK:
             found = MODELS.pop(self.path.removeprefix("/models/"), None)
-        print(f"unload {self.path}: {found}")
+        say(f"unload {self.path}: {found}")
         self._answer(404 if found is None else 200, {})
 
     def _answer(self, status: int, members: Mapping[str, object]) -> None:
@@ -106,12 +112,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:
-        print(format % args)
+        say(format % args)
 
 
 if __name__ == "__main__":
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
-    print(f"serving on {port}")
+    say(f"serving on {port}")
     # As process 1 of a container the signal alone would do nothing.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     address = os.environ.get("GREENLIGHT_BIND_ADDRESS", "0.0.0.0")

@@ -29,6 +29,11 @@ def files_below(variable: str) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
+def say(line: str) -> None:
+    """Write a line at once: threads write at the same time, and print() writes in two parts."""
+    sys.stdout.write(f"{line}\n")
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
@@ -67,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         if "/ping" not in str(args):
-            print(os.environ.get("STEP_NAME", "step"), format % args)
+            say(f"{os.environ.get('STEP_NAME', 'step')} {format % args}")
 
 
 def count_start() -> int:
@@ -83,11 +88,11 @@ if __name__ == "__main__":
     ):
         sys.exit(3)
     if "STEP_IGNORES_TERM" in os.environ:
-        signal.signal(signal.SIGTERM, lambda number, frame: print("not now"))
+        signal.signal(signal.SIGTERM, lambda number, frame: say("not now"))
     else:
         # As process 1 of a container the signal alone would do nothing.
         signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
-    print(f"{os.environ.get('STEP_NAME', 'step')} serving on {port}")
+    say(f"{os.environ.get('STEP_NAME', 'step')} serving on {port}")
     address = os.environ.get("GREENLIGHT_BIND_ADDRESS", "0.0.0.0")
     ThreadingHTTPServer((address, port), Handler).serve_forever()

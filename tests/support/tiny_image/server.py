@@ -22,6 +22,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 
+def say(line: str) -> None:
+    """Write a line at once: threads write at the same time, and print() writes in two parts."""
+    sys.stdout.write(f"{line}\n")
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Head and body go out as one segment; else each answer waits for a delayed acknowledgement.
@@ -57,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        print(format % args)
+        say(format % args)
 
 
 def await_file(path: Path) -> None:
@@ -78,17 +83,17 @@ def reaches(address: str) -> bool:
 
 def stop(number: int, frame: object) -> None:
     """End at once: as process 1 of a container the signal alone would do nothing."""
-    print("stopping", flush=True)
+    say("stopping")
     if "TINY_STUBBORN" not in os.environ:
         os._exit(0)
 
 
 if __name__ == "__main__":
     if "TINY_EXIT" in os.environ:
-        print("exiting as told")
+        say("exiting as told")
         sys.exit(int(os.environ["TINY_EXIT"]))
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
     address = os.environ.get("GREENLIGHT_BIND_ADDRESS", "0.0.0.0")
     signal.signal(signal.SIGTERM, stop)
-    print(f"serving {sys.argv[1:]} on {port}")
+    say(f"serving {sys.argv[1:]} on {port}")
     ThreadingHTTPServer((address, port), Handler).serve_forever()
