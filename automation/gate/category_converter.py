@@ -82,26 +82,21 @@ def _convert_encoder(scope: Any, operator: Any, container: Any) -> None:
     writer = GraphWriter(scope, operator, container)
     encoder = operator.raw_operator
     columns = []
-    position = 0
-    tables = _tables(encoder)
-    for source in operator.inputs:
-        width = source.type.shape[1]
-        for offset in range(width):
-            column = source.full_name if width == 1 else writer.column(source.full_name, offset)
-            code = _code(writer, column, source, encoder.categories_[position])
-            columns.append(writer.node("Gather", [writer.constant(tables[position]), code], axis=0))
-            position += 1
+    found = zip(writer.columns(), encoder.categories_, _tables(encoder), strict=True)
+    for (column, source), categories, table in found:
+        code = code_of(writer, column, source, categories)
+        columns.append(writer.node("Gather", [writer.constant(table), code], axis=0))
     joined = columns[0] if len(columns) == 1 else writer.node("Concat", columns, axis=1)
     writer.write(joined, operator.outputs[0])
 
 
-def _code(writer: GraphWriter, column: str, source: Any, categories: npt.NDArray[Any]) -> str:
+def code_of(writer: GraphWriter, column: str, source: Any, categories: npt.NDArray[Any]) -> str:
     """Give the index of each value among the categories, their number for any other, (rows,)."""
     from onnx import TensorProto
     from skl2onnx.common.data_types import StringTensorType
 
     if isinstance(source.type, StringTensorType):
-        keys = [MISSING_TEXT if _is_missing(entry) else str(entry) for entry in categories]
+        keys = [MISSING_TEXT if is_missing(entry) else str(entry) for entry in categories]
         code = writer.ml_node(
             "LabelEncoder",
             [column],
@@ -111,7 +106,7 @@ def _code(writer: GraphWriter, column: str, source: Any, categories: npt.NDArray
         )
         return writer.node("Reshape", [code, writer.constant(np.array([-1]))])
     values = writer.node("Cast", [column], to=TensorProto.DOUBLE)
-    known = np.array([np.nan if _is_missing(entry) else float(entry) for entry in categories])
+    known = np.array([np.nan if is_missing(entry) else float(entry) for entry in categories])
     equal = writer.node("Equal", [values, writer.constant(known.reshape(1, -1))])
     if np.isnan(known).any():
         is_gap = writer.constant(np.isnan(known).reshape(1, -1))
@@ -137,7 +132,7 @@ def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:
         _convert_text_imputer(writer, imputer)
         return
     values = writer.doubles()
-    if _is_missing(imputer.missing_values):
+    if is_missing(imputer.missing_values):
         is_gap = writer.node("IsNaN", [values])
     else:
         is_gap = writer.node("Equal", [values, writer.constant(float(imputer.missing_values))])
@@ -155,13 +150,13 @@ def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _convert_text_imputer(writer: GraphWriter, imputer: Any) -> None:
-    if imputer.add_indicator or any(map(_is_missing, imputer.statistics_)):
+    if imputer.add_indicator or any(map(is_missing, imputer.statistics_)):
         raise NotImplementedError(
             "no form is known for an imputer of texts with indicators or with an empty column"
         )
     values = writer.joined_inputs()
     missing = imputer.missing_values
-    gap = MISSING_TEXT if _is_missing(missing) else str(missing)
+    gap = MISSING_TEXT if is_missing(missing) else str(missing)
     is_gap = writer.node("Equal", [values, writer.constant(np.array([gap], dtype=object))])
     filled = writer.constant(np.array([imputer.statistics_], dtype=object))
     writer.write(writer.node("Where", [is_gap, filled, values]), writer.operator.outputs[0])
@@ -216,7 +211,7 @@ def _encode(encoder: Any, rows: list[list[Any]]) -> npt.NDArray[np.float64]:
 def _unheard(categories: list[Any]) -> Any:
     if any(isinstance(entry, str) for entry in categories):
         return UNHEARD_TEXT
-    numbers = [float(entry) for entry in categories if not _is_missing(entry)]
+    numbers = [float(entry) for entry in categories if not is_missing(entry)]
     return max(numbers, default=0.0) + 1.5
 
 
@@ -225,8 +220,9 @@ def _kept(imputer: Any) -> npt.NDArray[np.int64]:
     statistics = imputer.statistics_
     if imputer.keep_empty_features or imputer.strategy == "constant":
         return np.arange(len(statistics))
-    return np.flatnonzero([not _is_missing(entry) for entry in statistics])
+    return np.flatnonzero([not is_missing(entry) for entry in statistics])
 
 
-def _is_missing(entry: Any) -> bool:
+def is_missing(entry: Any) -> bool:
+    """Tell whether a category is that of values left out."""
     return entry is None or (isinstance(entry, float | np.floating) and bool(np.isnan(entry)))

@@ -216,7 +216,7 @@ def _written(
     converters |= meta_converters()
     is_float64 = float_type == "float64"
     shapes = category_shapes(is_float64=is_float64) | meta_shapes(is_float64=is_float64)
-    shapes |= tree_shapes()
+    shapes |= tree_shapes(is_float64=is_float64)
     shapes |= margin_shapes() | function_shapes() | calibration_shapes()
 
     with warnings.catch_warnings():

@@ -237,6 +237,9 @@ def _column_of(column: npt.NDArray[Any], kind: Any) -> Any:
 
     cells = [np.nan if cell is None else cell for cell in column.tolist()]
     has_gap = any(isinstance(cell, float) for cell in cells)
+    if isinstance(kind, pandas.CategoricalDtype):
+        known = set(kind.categories)  # pandas warns of others, which it takes for missing
+        cells = [cell if cell in known else np.nan for cell in cells]
     if kind == bool and has_gap:  # noqa: E721 - pandas compares its types with ==
         return pandas.Series(cells, dtype=object)
     return pandas.Series(cells, dtype=kind)

@@ -96,6 +96,17 @@ class GraphWriter:
         joined: str = concatenate_variables(self._scope, inputs, self._container)
         return joined
 
+    def columns(self) -> list[tuple[str, Any]]:
+        """Give each column of the operator's inputs, (rows, 1), and the input it is of."""
+        found = []
+        for source in self.operator.inputs:
+            width = source.type.shape[1]
+            names = [source.full_name]
+            if width != 1:
+                names = [self.column(source.full_name, offset) for offset in range(width)]
+            found += [(name, source) for name in names]
+        return found
+
     def column(self, tensor: str, position: int) -> str:
         """Take one column, as (rows, 1)."""
         return self.node("Gather", [tensor, self.constant(np.array([position]))], axis=1)
@@ -144,6 +155,28 @@ def whole_labels(classes: npt.ArrayLike) -> npt.NDArray[Any]:
     if not np.array_equal(labels, whole):
         raise NotImplementedError("only whole numbers and texts can be class labels")
     return whole
+
+
+def declare_classes(operator: Any, *, is_float64: bool) -> None:
+    """Declare a classifier's labels, and its probabilities or scores.
+
+    Args:
+        is_float64: whether the graph computes in float64.
+    """
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    classes = operator.raw_operator.classes_
+    rows = operator.inputs[0].get_first_dimension()
+    kind = DoubleTensorType if is_float64 else FloatTensorType
+    operator.outputs[0].set_type(label_type(classes)([rows]))
+    operator.outputs[1].set_type(kind([rows, len(classes)]))
+
+
+def label_type(classes: npt.ArrayLike) -> Any:
+    """Give skl2onnx's type of a tensor of labels."""
+    from skl2onnx.common.data_types import Int64TensorType, StringTensorType
+
+    return Int64TensorType if whole_labels(classes).dtype.kind in "biu" else StringTensorType
 
 
 def declare_values(operator: Any) -> None:

@@ -17,7 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from automation.gate.graph_writer import Converter, GraphWriter, declare_values, whole_labels
+from automation.gate.graph_writer import (
+    Converter,
+    GraphWriter,
+    declare_classes,
+    declare_values,
+    label_type,
+    whole_labels,
+)
 from automation.gate.nested_estimators import NestedEstimators
 
 
@@ -50,7 +57,7 @@ def meta_shapes(*, is_float64: bool) -> dict[type, Callable[[Any], None]]:
     from sklearn import calibration, ensemble, multioutput
 
     def declare(operator: Any) -> None:
-        _declare_classifier(operator, is_float64=is_float64)
+        declare_classes(operator, is_float64=is_float64)
 
     def declare_outputs(operator: Any) -> None:
         _declare_outputs(operator, is_float64=is_float64)
@@ -69,30 +76,14 @@ def meta_shapes(*, is_float64: bool) -> dict[type, Callable[[Any], None]]:
     }
 
 
-def _declare_classifier(operator: Any, *, is_float64: bool) -> None:
-    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
-
-    classes = operator.raw_operator.classes_
-    rows = operator.inputs[0].get_first_dimension()
-    kind = DoubleTensorType if is_float64 else FloatTensorType
-    operator.outputs[0].set_type(_label_type(classes)([rows]))
-    operator.outputs[1].set_type(kind([rows, len(classes)]))
-
-
 def _declare_outputs(operator: Any, *, is_float64: bool) -> None:
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, SequenceType
 
     classes = operator.raw_operator.classes_
     rows = operator.inputs[0].get_first_dimension()
     kind = DoubleTensorType if is_float64 else FloatTensorType
-    operator.outputs[0].set_type(_label_type(classes[0])([rows, len(classes)]))
+    operator.outputs[0].set_type(label_type(classes[0])([rows, len(classes)]))
     operator.outputs[1].set_type(SequenceType(kind()))
-
-
-def _label_type(classes: Any) -> Any:
-    from skl2onnx.common.data_types import Int64TensorType, StringTensorType
-
-    return Int64TensorType if whole_labels(classes).dtype.kind in "biu" else StringTensorType
 
 
 def _convert_voting(scope: Any, operator: Any, container: Any) -> None:
@@ -226,12 +217,20 @@ def _convert_output_code(scope: Any, operator: Any, container: Any) -> None:
 
 def _scores_of_each(nested: NestedEstimators, parts: Sequence[Any]) -> tuple[str, bool]:
     """Ask estimators of two classes how sure they are of the second; (rows, estimators)."""
-    from sklearn.base import is_regressor
+    from sklearn.base import is_classifier
 
-    if any(is_regressor(part) or not hasattr(part, "classes_") for part in parts):
-        raise NotImplementedError("only classifiers that saw both classes have a form here")
-    scores = nested.writer.node("Concat", [nested.scores(part) for part in parts], axis=1)
-    return scores, hasattr(parts[0], "decision_function")
+    known = [part for part in parts if hasattr(part, "classes_")]
+    if not known or not all(map(is_classifier, known)):
+        raise NotImplementedError("regressors in place of classifiers have no form")
+    writer, first = nested.writer, nested.scores(known[0])
+    always = writer.node("Equal", [first, first])
+    columns = []
+    for part in parts:
+        if hasattr(part, "classes_"):
+            columns.append(nested.scores(part))
+        else:  # it saw one class alone, and always answers that
+            columns.append(writer.node("Where", [always, *[writer.constant(part.y_ * 1.0)] * 2]))
+    return writer.node("Concat", columns, axis=1), hasattr(known[0], "decision_function")
 
 
 def _convert_outputs(scope: Any, operator: Any, container: Any) -> None:

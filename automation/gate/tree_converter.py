@@ -12,12 +12,20 @@ with several outputs); observed: an extra trees classifier on iris, one label of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from automation.gate.graph_writer import Converter, GraphWriter, declare_float64, whole_labels
+from automation.gate.categorical_splits import categorical_trees
+from automation.gate.graph_writer import (
+    Converter,
+    GraphWriter,
+    declare_classes,
+    declare_float64,
+    declare_values,
+    whole_labels,
+)
 from automation.gate.tree_ensemble import (
     Doubles,
     EnsembleNode,
@@ -44,13 +52,24 @@ def tree_converters() -> dict[type, Converter]:
     }
 
 
-def tree_shapes() -> dict[type, Callable[[Any], None]]:
-    """Give the functions that declare the types of the outputs, by estimator class."""
+def tree_shapes(*, is_float64: bool) -> dict[type, Callable[[Any], None]]:
+    """Give the functions that declare the types of the outputs, by estimator class.
+
+    Args:
+        is_float64: whether the graph computes in float64; texts do not say.
+    """
     from skl2onnx.shape_calculators import ensemble_shapes
+    from sklearn import ensemble
+
+    def declare(operator: Any) -> None:
+        declare_classes(operator, is_float64=is_float64)
 
     voting, _ = _tree_classes()
     declared = declare_float64(ensemble_shapes.calculate_tree_classifier_output_shapes, 1)
-    return dict.fromkeys(voting, declared)
+    return dict.fromkeys(voting, declared) | {
+        ensemble.HistGradientBoostingClassifier: declare,
+        ensemble.HistGradientBoostingRegressor: declare_values,
+    }
 
 
 def _tree_classes() -> tuple[tuple[type, ...], tuple[type, ...]]:
@@ -153,6 +172,9 @@ def boosted_sum(writer: GraphWriter, model: Any) -> str:
     """Write what every stage adds to what boosting starts from."""
     if hasattr(model, "_predictors"):
         start = np.asarray(model._baseline_prediction, dtype=np.float64).ravel()
+        if model._preprocessor is not None:
+            rows, trees = categorical_trees(writer, model)
+            return _sum_of(writer, rows, trees, len(start), start)
         return _sum_of(writer, writer.doubles(), histogram_trees(model), len(start), start)
     start = start_of(model)
     rows = writer.doubles(through_float32=True)
@@ -162,7 +184,7 @@ def boosted_sum(writer: GraphWriter, model: Any) -> str:
 def _sum_of(
     writer: GraphWriter,
     rows: str,
-    trees: Iterator[Tree],
+    trees: Iterable[Tree],
     targets: int,
     start: Doubles | None = None,
 ) -> str:

@@ -162,24 +162,28 @@ def histogram_trees(model: Any) -> Iterator[Tree]:
     """Read the trees of histogram gradient boosting, which compares float64 values.
 
     Raises:
-        NotImplementedError: a tree splits on categories.
+        NotImplementedError: it compares encoded categories, which are no values of a row.
     """
+    if model._preprocessor is not None:
+        raise NotImplementedError("splits on categories compare no values of a row")
     for stage in model._predictors:
         for target, predictor in enumerate(stage):
-            nodes = predictor.nodes
-            if nodes["is_categorical"].any():
-                raise NotImplementedError("splits on categories have no exact form")
-            values = np.zeros((len(nodes), len(stage)))
-            values[:, target] = nodes["value"]
-            is_leaf = nodes["is_leaf"].astype(bool)
-            yield Tree(
-                values=values,
-                left=np.where(is_leaf, -1, nodes["left"].astype(np.int64)),
-                right=np.where(is_leaf, -1, nodes["right"].astype(np.int64)),
-                feature=nodes["feature_idx"].astype(np.int64),
-                threshold=nodes["num_threshold"].astype(np.float64),
-                missing_left=nodes["missing_go_to_left"].astype(bool),
-            )
+            yield histogram_tree(predictor.nodes, target, len(stage))
+
+
+def histogram_tree(nodes: Any, target: int, targets: int) -> Tree:
+    """Read one tree of histogram gradient boosting, which adds to one target."""
+    values = np.zeros((len(nodes), targets))
+    values[:, target] = nodes["value"]
+    is_leaf = nodes["is_leaf"].astype(bool)
+    return Tree(
+        values=values,
+        left=np.where(is_leaf, -1, nodes["left"].astype(np.int64)),
+        right=np.where(is_leaf, -1, nodes["right"].astype(np.int64)),
+        feature=nodes["feature_idx"].astype(np.int64),
+        threshold=nodes["num_threshold"].astype(np.float64),
+        missing_left=nodes["missing_go_to_left"].astype(bool),
+    )
 
 
 def _tree(fitted: Any, values: Doubles) -> Tree:
