@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -58,8 +59,10 @@ def statuses(user: CloudUser, name: str) -> list[str]:
 
 
 @pytest.mark.source("DescribeEndpointOutput; UpdateEndpoint; wrong-state errors")
-def test_an_endpoint_is_created_described_and_deleted(user: CloudUser) -> None:
-    user.make_config("life", instance_count=2)
+def test_an_endpoint_is_created_described_and_deleted(user: CloudUser, tmp_path: Path) -> None:
+    sick = tmp_path / "sick"
+    sick.touch()
+    user.make_config("life", instance_count=2, environment={"TINY_SICK": str(sick)})
 
     user.sagemaker.create_endpoint(EndpointName="life", EndpointConfigName="life")
     creating = user.describe("life")
@@ -67,6 +70,7 @@ def test_an_endpoint_is_created_described_and_deleted(user: CloudUser) -> None:
         user.sagemaker.delete_endpoint(EndpointName="life")
     with pytest.raises(ClientError, match="Cannot create already existing endpoint"):
         user.sagemaker.create_endpoint(EndpointName="LIFE", EndpointConfigName="life")
+    sick.unlink()
     settled = user.wait("life")
     processes = user.control("status")["processes"]
     user.sagemaker.delete_endpoint(EndpointName="life")

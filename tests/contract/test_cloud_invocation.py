@@ -272,18 +272,22 @@ def test_prefix_aware_routing_keeps_a_prompts_beginning_on_one_instance(
 
 
 @pytest.mark.assumed("what an endpoint that doesn't serve yet answers: as if it weren't there")
-def test_an_endpoint_that_is_being_created_is_not_found(user: CloudUser) -> None:
-    user.sagemaker.create_endpoint(EndpointName="early", EndpointConfigName="plain")
+def test_an_endpoint_that_is_being_created_is_not_found(user: CloudUser, tmp_path: Path) -> None:
+    sick = tmp_path / "sick"
+    sick.touch()
+    user.make_config("early", environment={"TINY_SICK": str(sick)})
+    user.sagemaker.create_endpoint(EndpointName="early", EndpointConfigName="early")
 
     answer = refusal(user, "early", "echo")
     seen = user.describe("early")["EndpointStatus"]
+    sick.unlink()
     settled = user.wait("early")["EndpointStatus"]
-    served = invoke(user, "early", "append")
+    served = user.invoke("early")
 
     assert (seen, settled) == ("Creating", "InService")
     assert answer["Error"]["Code"] == "ValidationError"
     assert answer["Error"]["Message"] == "Endpoint early of account 123456789012 not found."
-    assert served["Body"].startswith(b"x|plain")
+    assert served["name"] == "early"
 
 
 @pytest.mark.source("field reports: unknown endpoint; case must match on InvokeEndpoint")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,9 +37,11 @@ def a_variant(name: str, model: str, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.source("botocore ShadowProductionVariants, PendingDeploymentSummary; DG shadow-tests")
 def test_a_shadow_variant_is_launched_described_and_scaled_beside_the_other(
-    user: CloudUser, name: str
+    user: CloudUser, name: str, tmp_path: Path
 ) -> None:
-    model = user.make_config(name)
+    sick = tmp_path / "sick"
+    sick.touch()
+    model = user.make_config(name, environment={"TINY_SICK": str(sick)})
     user.sagemaker.create_endpoint_config(
         EndpointConfigName=f"{name}-s",
         ProductionVariants=[a_variant("main", model)],
@@ -47,6 +50,7 @@ def test_a_shadow_variant_is_launched_described_and_scaled_beside_the_other(
 
     user.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-s")
     pending = user.describe(name)["PendingDeploymentSummary"]
+    sick.unlink()
     seen = user.wait(name)
     user.sagemaker.update_endpoint_weights_and_capacities(
         EndpointName=name,

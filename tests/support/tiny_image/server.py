@@ -3,6 +3,7 @@
 TINY_NAME     what /invocations answers with
 TINY_STATUS   status of every invocation
 TINY_PING     status of /ping
+TINY_SICK     while this file exists, /ping answers 503
 TINY_EXIT     exit at once with this code
 TINY_DELAY    seconds to wait before an answer
 TINY_GATE     file an answer waits for, half a minute at most
@@ -33,7 +34,8 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_GET(self) -> None:
-        self._answer(int(os.environ.get("TINY_PING", "200")), b"")
+        is_sick = Path(os.environ.get("TINY_SICK", "/nowhere")).exists()
+        self._answer(503 if is_sick else int(os.environ.get("TINY_PING", "200")), b"")
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
