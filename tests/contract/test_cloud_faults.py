@@ -201,7 +201,7 @@ def test_an_update_rolls_back_in_silence_seen_by_so_many_polls(
 ) -> None:
     add(user, "silent-rollback", rolling_back_polls=polls, failure_reason=reason)
     user.sagemaker.update_endpoint(EndpointName="shop", EndpointConfigName="two")
-    seen = [user.describe("shop")]
+    seen: list[dict[str, Any]] = []
 
     def is_settled() -> bool:
         seen.append(user.describe("shop"))
@@ -210,7 +210,13 @@ def test_an_update_rolls_back_in_silence_seen_by_so_many_polls(
     wait_for(is_settled, "the update to come back")
 
     statuses = [each["EndpointStatus"] for each in seen]
-    assert statuses[0] == "Updating"
+    recorded = [
+        event["status"]
+        for event in user.control("record")["events"]
+        if event["kind"] == "endpoint_status" and event["endpoint_name"] == "shop"
+    ]
+    shown = ["RollingBack"] if polls else []
+    assert recorded[-2 - len(shown) :] == ["Updating", *shown, "InService"]
     assert statuses.count("RollingBack") == polls
     assert seen[-1]["EndpointConfigName"] == "one"
     assert seen[-1].get("FailureReason", "") == reason
