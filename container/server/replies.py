@@ -95,7 +95,7 @@ class Replies:
         if answer.headers:
             headers.extend(answer.headers)
         if call.attributes is not None:
-            headers.extend(_attributes(call.attributes, headers))
+            headers.extend(_attributes(call.attributes, headers, call.request_id))
         # Counted first: whoever has an answer finds it counted.
         elapsed_ns = perf_counter_ns() - call.started_ns
         if call.path == "/invocations" or is_of_one_of_many(call.path):
@@ -154,7 +154,7 @@ class Replies:
         if isinstance(error, MethodNotAllowedError):
             headers.append(("allow", error.allowed))
         if call.attributes is not None:
-            headers.extend(_attributes(call.attributes, headers))
+            headers.extend(_attributes(call.attributes, headers, call.request_id))
         document = error_document(error, message=message, request_id=call.request_id)
         self._count(call, status, error.code)
         call.exchange.response_bytes(status, headers, json_body(document))
@@ -177,9 +177,20 @@ def is_request_id(given: str) -> bool:
     return 0 < len(given) <= LONGEST_REQUEST_ID and given.isascii() and given.isprintable()
 
 
-def _attributes(attributes: str, headers: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def _attributes(
+    attributes: str, headers: list[tuple[str, str]], request_id: str
+) -> Iterator[tuple[str, str]]:
     # What an inference script answers goes before what was asked.
-    is_given = any(name == ATTRIBUTES_HEADER for name, _ in headers)
-    is_sound = attributes.isascii() and attributes.isprintable()
-    if is_sound and len(attributes) <= LONGEST_ATTRIBUTES and not is_given:
+    if any(name == ATTRIBUTES_HEADER for name, _ in headers):
+        return
+    if attributes.isascii() and attributes.isprintable() and len(attributes) <= LONGEST_ATTRIBUTES:
         yield ATTRIBUTES_HEADER, attributes
+        return
+    # SageMaker refuses them before they come here, so this is a client that asks us directly.
+    log(
+        logging.WARNING,
+        "custom_attributes_dropped",
+        request_id=request_id,
+        characters=len(attributes),
+        allowed=f"{LONGEST_ATTRIBUTES} visible US-ASCII characters",
+    )

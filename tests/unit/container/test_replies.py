@@ -46,11 +46,22 @@ def test_custom_attributes_go_back_as_they_came(answer: Answer | Exception) -> N
     assert exchange.headers[ATTRIBUTES] == "trace=7;user=a b"
 
 
+@pytest.mark.parametrize("answer", [ANSWER, MalformedBodyError("no")])
 @pytest.mark.parametrize("attributes", ["x" * 1025, "caf\xe9", "a\x00b"])
-def test_what_sagemaker_would_not_have_passed_does_not_go_back(attributes: str) -> None:
-    exchange, _ = answered(ANSWER, **{ATTRIBUTES: attributes})
+def test_what_sagemaker_would_not_have_passed_does_not_go_back_and_the_log_says_so(
+    answer: Answer | Exception, attributes: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "greenlight.server"):
+        exchange, _ = answered(answer, **{ATTRIBUTES: attributes, "x-request-id": "r-7"})
 
     assert ATTRIBUTES not in exchange.headers
+    (record,) = caplog.records
+    assert (record.levelname, record.getMessage()) == ("WARNING", "custom_attributes_dropped")
+    assert record.__dict__["fields"] == {
+        "request_id": "r-7",
+        "characters": len(attributes),
+        "allowed": "1024 visible US-ASCII characters",
+    }
 
 
 def test_a_scripts_own_custom_attributes_go_before_the_callers() -> None:
