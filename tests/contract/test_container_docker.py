@@ -85,7 +85,7 @@ def test_the_image_has_no_tools_no_rights_and_no_place_to_write(
 def test_the_kernel_that_was_compiled_for_the_image_answers(container: ServerContainer) -> None:
     answer = container.invoke({"features": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]})
 
-    assert {line["runtime"] for line in container.log_lines("runtime_chosen")} == {"forest"}
+    assert {line["runtime"] for line in container.await_lines("runtime_chosen")} == {"forest"}
     assert answer.json()["predictions"] == [0, 2]
 
 
@@ -132,9 +132,9 @@ def test_a_model_of_scikit_learn_and_a_script_are_served_by_the_image_that_holds
     with started_container(docker_engine, image, server_network, scripted) as started:
         pinged = started.wait_until_pinged()
         answer = started.invoke({"features": [[8.5, None, True]]})
-        printed = started.log_lines("printed")
+        printed = started.await_lines("printed", lambda line: "8.5" in line["text"])
 
     assert refused.status_code == 503
     assert "REQUIREMENTS=requirements-sklearn.lock" in refused.json()["error"]["message"]
     assert (pinged.status_code, answer.json()) == (200, {"predictions": ["large"]})
-    assert any("8.5" in line["text"] for line in printed)
+    assert printed

@@ -56,7 +56,7 @@ def expected(iris: FittedModel) -> tuple[Any, Any]:
 
 def has_kernel(server: Server) -> bool:
     """Whether a server has chosen the compiled kernel to answer."""
-    chosen = server.log_lines("runtime_chosen")[0]
+    chosen = server.await_lines("runtime_chosen")[0]
     assert chosen["runtime"] in ("forest", "onnx")
     return bool(chosen["runtime"] == "forest")
 

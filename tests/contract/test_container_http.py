@@ -198,7 +198,7 @@ def test_the_clients_request_id_is_in_the_answer_and_the_log_but_its_values_are_
     response = server.invoke({"instances": [["patient-4711"]]}, x_request_id="req-7")
 
     assert error_of(response)["request_id"] == "req-7"
-    lines = [line for line in server.log_lines("refused") if line["request_id"] == "req-7"]
+    lines = server.await_lines("refused", lambda line: line["request_id"] == "req-7")
     assert [(line["status"], line["code"]) for line in lines] == [(400, "invalid_instance")]
     assert "patient-4711" not in server.log_text()
 
@@ -303,7 +303,7 @@ def test_a_failure_of_the_model_is_a_500_and_later_rows_are_served(
     ping = server.wait_until_pinged()
     failed = server.invoke({"instances": [seen, unseen]})
     served = server.invoke({"instances": [seen]})
-    lines = server.log_lines("refused")
+    lines = server.await_lines("refused")
 
     assert (ping.status_code, failed.status_code, served.status_code) == (200, 500, 200)
     assert error_of(failed)["code"] == "model_failure"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support.cloud import wait_for
 from tests.support.container_image import MODEL_DIRECTORY
 from tests.support.container_process import Serve, ServerProcess
 from tests.support.many_models import FLOWER, Platform, code_of
@@ -140,13 +141,17 @@ def test_a_loaded_model_is_a_conflict(platform: Platform) -> None:
 
 
 def test_loads_of_one_model_at_once_are_one_load(platform: Platform) -> None:
-    began = len(platform.server.log_lines("model_loaded"))
+    def loads() -> int:
+        lines = platform.server.log_lines("model_loaded")
+        return sum(line["model"] == "w" for line in lines)
+
+    before = loads()
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: platform.load("w", "widths"), range(4)))
 
-    loaded = platform.server.log_lines("model_loaded")[began:]
+    wait_for(lambda: loads() > before, "the load in the log")
     assert {answer.status_code for answer in answers} <= {200, 409}
-    assert [line["model"] for line in loaded] == ["w"]
+    assert loads() == before + 1
 
 
 @pytest.mark.parametrize(
@@ -250,14 +255,9 @@ def test_a_request_the_model_refuses_names_its_target_in_the_log(
 
     assert (good.status_code, bad.status_code) == (200, 400)
     assert code_of(bad) == "invalid_instance"
-    (answered,) = [
-        line for line in platform.server.log_lines("model_call") if line["request_id"] == "r-0"
-    ]
-    (refused,) = [
-        line
-        for line in platform.server.log_lines("model_call_refused")
-        if line["request_id"] == "r-1"
-    ]
+    log = platform.server.await_lines
+    (answered,) = log("model_call", lambda line: line["request_id"] == "r-0")
+    (refused,) = log("model_call_refused", lambda line: line["request_id"] == "r-1")
     assert answered["target_model"] == refused["target_model"] == "shelf/iris.tar.gz"
 
 

@@ -5,8 +5,8 @@ Source: aws/sagemaker-scikit-learn-container, README, "Inference"; A4 of the pub
 
 from __future__ import annotations
 
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,15 +19,16 @@ from tests.support.sklearn_models import add_script
 pytestmark = pytest.mark.timeout(600)
 ROWS = {"features": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]}
 CSV = b"5.1,3.5,1.4,0.2\n6.7,3.0,5.2,2.3\n"
-SLOW_SECONDS = 1.5
+GATE = "go-on"
 SOURCE = f"""
-import time
+import os, pathlib, time
 from helper import checked
 
 def predict_fn(data, model):
     print("rows", len(data))
-    if len(data) == 3:
-        time.sleep({SLOW_SECONDS})
+    gate = pathlib.Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"), {GATE!r})
+    while len(data) == 3 and not gate.exists():
+        time.sleep(0.01)
     return checked(model.predict(data)), model.predict_proba(data)
 """
 ENDLESS = """
@@ -47,10 +48,15 @@ def checked(labels):
 
 
 @pytest.fixture(scope="module")
-def server(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Server:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fitted = an_iris_classifier(tmp_path_factory.mktemp("scripted"))
     add_script(fitted.directory, SOURCE, helper=HELPER)
-    started = serve(fitted.directory)
+    return fitted.directory
+
+
+@pytest.fixture(scope="module")
+def server(serve: Serve, folder: Path) -> Server:
+    started = serve(folder)
     assert started.wait_until_pinged().status_code == 200
     return started
 
@@ -72,7 +78,7 @@ def test_an_error_names_function_and_line_to_clients_and_the_rest_to_the_log(
 ) -> None:
     response = server.invoke({"features": [[5.1, 3.5, 1.4, 0.2]]}, x_request_id="broken-1")
 
-    [line] = [line for line in server.log_lines("script_failed") if "request_id" in line]
+    [line] = server.await_lines("script_failed", lambda line: "request_id" in line)
     assert response.status_code == 500
     assert response.json()["error"] == {
         "code": "script_failure",
@@ -90,21 +96,22 @@ def test_an_error_names_function_and_line_to_clients_and_the_rest_to_the_log(
 def test_what_a_script_prints_is_a_line_of_the_log(server: Server) -> None:
     server.invoke({"features": ROWS["features"] * 2})
 
-    assert "rows 4" in [line["text"] for line in server.log_lines("printed")]
+    assert server.await_lines("printed", lambda line: line["text"] == "rows 4")
 
 
-def test_a_slow_script_does_not_hold_up_pings(server: Server) -> None:
-    slow = threading.Thread(target=server.invoke, args=({"features": ROWS["features"][:1] * 3},))
-    slow.start()
-    began = time.monotonic()
-    while "rows 3" not in server.log_text():
-        time.sleep(0.01)
+def test_a_slow_script_does_not_hold_up_pings(server: Server, folder: Path) -> None:
+    gate = folder / GATE
+    gate.unlink(missing_ok=True)
+    three = {"features": ROWS["features"][:1] * 3}
 
-    ping = server.get("/ping")
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(server.invoke, three)
+        server.await_lines("printed", lambda line: line["text"] == "rows 3")
+        ping = server.get("/ping")
+        gate.touch()
+        answer = slow.result()
 
-    assert ping.status_code == 200
-    assert slow.is_alive(), f"the script was not slow: {time.monotonic() - began} s"
-    slow.join()
+    assert (ping.status_code, answer.status_code) == (200, 200)
 
 
 def test_sigterm_ends_a_server_whose_script_is_still_loading(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ import requests
 CONTAINER = Path(__file__).parents[2] / "container"
 START_SECONDS = 30
 STOP_SECONDS = 10
+LOG_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,19 @@ class Server(ABC):
         """Give the log's lines of one event."""
         lines = [json.loads(line) for line in self.log_text().splitlines()]
         return [line for line in lines if line["event"] == event]
+
+    def await_lines(
+        self, event: str, is_meant: Callable[[dict[str, Any]], bool] = lambda line: True
+    ) -> list[dict[str, Any]]:
+        """Give the log's lines of one event that are meant, once there is one.
+
+        What a container writes is in Docker's log a little later, be it before its answer.
+        """
+        deadline = time.monotonic() + LOG_SECONDS
+        while not (found := [line for line in self.log_lines(event) if is_meant(line)]):
+            assert time.monotonic() < deadline, f"no {event} in the log:\n{self.log_text()}"
+            time.sleep(0.02)
+        return found
 
     def wait_until_pinged(self) -> requests.Response:
         """Wait for the first answer to a ping, good or bad."""
