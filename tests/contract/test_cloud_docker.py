@@ -119,9 +119,9 @@ def test_an_endpoint_of_containers_serves_swaps_and_leaves_nothing(
     assert swapped["EndpointConfigName"] == "server"
     assert second["predictions"]
     assert [container.attrs["State"]["Pid"] for container in running] == [process["pid"]]
-    log_lines = lines(user, "story")
-    assert any("serving ['serve'] on 8080" in line for line in log_lines)
-    assert "stopping" in log_lines
+    # A container's output is read by a thread of the cloud, which may come a little later.
+    wait_for(lambda: "stopping" in lines(user, "story"), "the end in the log")
+    assert any("serving ['serve'] on 8080" in line for line in lines(user, "story"))
 
 
 @pytest.mark.source("botocore DeployedImage: ResolvedImage is the image's digest")
