@@ -23,7 +23,7 @@ from .errors import (
     RequestError,
 )
 from .manifest import Manifest, Task
-from .model import GOLDEN_TOLERANCE
+from .model import GOLDEN_TOLERANCE, indexes_by_label
 from .predictor import Answer, Invocation
 from .runtimes import Artifact
 from .script import Script
@@ -89,17 +89,13 @@ def found_in(manifest: Manifest, prediction: Any) -> Any:
         return None
     if manifest.task is Task.REGRESSION:
         return prediction if isinstance(prediction, int | float) else None
-    if isinstance(prediction, str):
-        return manifest.classes.index(prediction) if prediction in manifest.classes else None
-    if not isinstance(prediction, int | float):
+    if not isinstance(prediction, str | int | float):
         return None
-    # Nor are NaN and infinity integers, which a script's own JSON may hold.
-    if isinstance(prediction, float) and not prediction.is_integer():
-        return None
-    # A number is the class itself where all classes are numbers (1, 2, 3), else its index.
-    if str(int(prediction)) in manifest.classes:
-        return manifest.classes.index(str(int(prediction)))
-    return int(prediction) if 0 <= prediction < len(manifest.classes) else None
+    # Besides the labels that the estimator itself gives a script may give names or indexes.
+    meant: dict[Any, int] = {index: index for index in range(len(manifest.classes))}
+    meant |= {name: index for index, name in enumerate(manifest.classes)}
+    meant |= indexes_by_label(manifest)[0]
+    return meant.get(prediction)
 
 
 def _predictions(given: Answer, count: int) -> list[Any] | None:
