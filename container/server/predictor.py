@@ -136,18 +136,6 @@ class ModelPredictor:
             runtime, inline_rows=inline_rows, max_rows=max(inline_rows, LEAST_BATCH_ROWS)
         )
 
-    def with_runtime(self, runtime: Runtime) -> ModelPredictor:
-        """Give the same predictor over another runtime of the same model."""
-        return ModelPredictor(
-            self.manifest,
-            runtime,
-            self._schema,
-            explainer=self._explainer,
-            inline_rows=self._inline_rows,
-            batches=self.batches,
-            runtime_name=self.runtime_name,
-        )
-
     def prove_plain_answers(self, instances: list[list[Any]]) -> None:
         """Check that the short way, if there is one, answers golden rows as the codecs do.
 

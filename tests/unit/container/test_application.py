@@ -20,6 +20,7 @@ from server.rsgi import CLIENT_GONE
 from server.settings import Settings
 from server.statuses import status_of
 from tests.support.onnx_models import an_iris_classifier
+from tests.support.predictors import over
 from tests.support.rsgi import RecordingExchange, RequestHeaders, RequestScope
 
 GOOD_BODY = b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}'
@@ -195,7 +196,7 @@ def test_a_model_failure_is_a_500_that_keeps_the_cause_to_the_log(
     model: ModelPredictor, caplog: pytest.LogCaptureFixture
 ) -> None:
     application = Application(
-        Settings(), model.with_runtime(BrokenRuntime(PredictionError("node 7 exploded")))
+        Settings(), over(model, BrokenRuntime(PredictionError("node 7 exploded")))
     )
 
     with caplog.at_level(logging.ERROR, "greenlight.server"):
@@ -210,9 +211,7 @@ def test_a_model_failure_is_a_500_that_keeps_the_cause_to_the_log(
 
 
 def test_an_unforeseen_failure_is_a_500_without_a_traceback(model: ModelPredictor) -> None:
-    application = Application(
-        Settings(), model.with_runtime(BrokenRuntime(ZeroDivisionError("secret")))
-    )
+    application = Application(Settings(), over(model, BrokenRuntime(ZeroDivisionError("secret"))))
 
     answer = answered(application)
 
@@ -253,6 +252,6 @@ def test_no_request_is_ever_a_500(
 
 
 def test_a_float32_answer_is_written_in_its_shortest_form(model: ModelPredictor) -> None:
-    answer = answered(Application(Settings(), model.with_runtime(ExactRuntime())))
+    answer = answered(Application(Settings(), over(model, ExactRuntime())))
 
     assert b'"confidence":0.96,' in answer.body

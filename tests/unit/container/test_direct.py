@@ -21,6 +21,7 @@ from server.rsgi import CLIENT_GONE, Headers
 from server.settings import RuntimeChoice, Settings
 from server.statuses import codes
 from tests.support.onnx_models import an_iris_classifier
+from tests.support.predictors import over
 from tests.support.rsgi import RecordingExchange, RequestHeaders, RequestScope
 
 LONG_NS = 60 * 10**9
@@ -164,7 +165,7 @@ def test_a_body_that_is_there_is_answered_without_the_loop(
     model: ModelPredictor, runtime: CountingRuntime
 ) -> None:
     async def answered() -> LateExchange:
-        served = Served(model.with_runtime(runtime), Settings())
+        served = Served(over(model, runtime), Settings())
         exchange = served.offer()
         exchange.arrive()
         return exchange  # nothing was awaited
@@ -180,7 +181,7 @@ def test_requests_that_arrive_together_are_one_call_of_the_model(
     model: ModelPredictor, runtime: CountingRuntime
 ) -> None:
     async def answered() -> tuple[list[LateExchange], Metrics]:
-        served = Served(model.with_runtime(runtime), Settings(), arrival_ns=LONG_NS)
+        served = Served(over(model, runtime), Settings(), arrival_ns=LONG_NS)
         exchanges = [served.offer() for _ in range(3)]
         for exchange in exchanges:
             exchange.arrive()
@@ -197,7 +198,7 @@ def test_a_bad_request_of_a_batch_fails_alone(
     model: ModelPredictor, runtime: CountingRuntime
 ) -> None:
     async def answered() -> list[LateExchange]:
-        served = Served(model.with_runtime(runtime), Settings(), arrival_ns=LONG_NS)
+        served = Served(over(model, runtime), Settings(), arrival_ns=LONG_NS)
         bodies = [BODY, b'{"instances": [[13, 1, 1, 1]]}', b'{"instances": [["x"]]}', BODY]
         exchanges = [served.offer(body) for body in bodies]
         for exchange in exchanges:
@@ -229,7 +230,7 @@ def test_those_who_waited_for_a_request_that_joins_no_batch_are_answered_with_it
     model: ModelPredictor, runtime: CountingRuntime, last: bytes
 ) -> None:
     async def answered() -> list[int | None]:
-        served = Served(model.with_runtime(runtime), Settings(), arrival_ns=LONG_NS)
+        served = Served(over(model, runtime), Settings(), arrival_ns=LONG_NS)
         exchanges = [served.offer(body) for body in (BODY, BODY, last)]
         for exchange in exchanges:
             exchange.arrive()
@@ -244,7 +245,7 @@ def test_nobody_waits_for_a_body_that_does_not_come(
     model: ModelPredictor, runtime: CountingRuntime
 ) -> None:
     async def answered() -> LateExchange:
-        served = Served(model.with_runtime(runtime), Settings(), arrival_ns=LONG_NS)
+        served = Served(over(model, runtime), Settings(), arrival_ns=LONG_NS)
         exchange = served.offer()
         served.offer()  # its body stays away
         exchange.arrive()
@@ -258,7 +259,7 @@ def test_a_body_that_takes_too_long_is_a_408_and_may_come_later_in_vain(
     model: ModelPredictor, runtime: CountingRuntime
 ) -> None:
     async def answered() -> LateExchange:
-        served = Served(model.with_runtime(runtime), Settings(body_timeout_seconds=0))
+        served = Served(over(model, runtime), Settings(body_timeout_seconds=0))
         exchange = served.offer()
         await until_answered(exchange)
         exchange.arrive()
@@ -276,7 +277,7 @@ def test_a_client_that_leaves_within_its_body_is_to_blame(
     model: ModelPredictor, runtime: CountingRuntime
 ) -> None:
     async def answered() -> LateExchange:
-        exchange = Served(model.with_runtime(runtime), Settings()).offer()
+        exchange = Served(over(model, runtime), Settings()).offer()
         exchange.arrive(CLIENT_GONE[0]())
         return exchange
 
@@ -291,7 +292,7 @@ def test_many_rows_and_explanations_go_to_the_loop(
     rows = [[5.1, 3.5, 1.4, 0.2]] * 3
 
     async def answered() -> list[LateExchange]:
-        served = Served(model.with_runtime(runtime), Settings())
+        served = Served(over(model, runtime), Settings())
         exchanges = [
             served.offer(json.dumps({"instances": rows * 200}).encode()),
             served.offer(x_greenlight_explain="true"),
@@ -356,7 +357,7 @@ def test_every_request_is_counted_whichever_thread_answers_it(
     model: ModelPredictor, runtime: CountingRuntime
 ) -> None:
     async def counted() -> Metrics:
-        served = Served(model.with_runtime(runtime), Settings(inline_rows=1))
+        served = Served(over(model, runtime), Settings(inline_rows=1))
         for body in (BODY, b'{"instances": [[1, 2, 3, 4], [1, 2, 3, 4]]}', b"{"):
             exchange = served.offer(body)
             exchange.arrive()

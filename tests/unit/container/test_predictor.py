@@ -21,6 +21,7 @@ from tests.support.onnx_models import (
     an_iris_classifier,
     change_json,
 )
+from tests.support.predictors import over
 from tests.support.rsgi import RequestHeaders
 
 
@@ -143,4 +144,4 @@ def test_a_short_way_that_answers_otherwise_than_the_long_one_never_serves(tmp_p
     lying = OneSided(predictor.manifest, forest, labels_from_content(content))
 
     with pytest.raises(GoldenMismatchError, match=r"golden row 1 is answered .* on the short way"):
-        predictor.with_runtime(lying).prove_plain_answers([[5.1, 3.5, 1.4, 0.2], [6, 3, 5, 2]])
+        over(predictor, lying).prove_plain_answers([[5.1, 3.5, 1.4, 0.2], [6, 3, 5, 2]])
