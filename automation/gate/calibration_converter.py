@@ -20,6 +20,7 @@ import numpy as np
 from automation.gate.graph_writer import Converter, GraphWriter, declare_values
 from automation.gate.nested_estimators import NestedEstimators
 
+ABOVE_ZERO = 1e-12  # added to a probability before its logarithm is taken
 SLIGHTLY_ABOVE = 1e-5  # scikit-learn takes a probability this far above 1 for 1
 
 
@@ -54,8 +55,6 @@ def _convert_isotonic(scope: Any, operator: Any, container: Any) -> None:
 def _convert_calibrated(scope: Any, operator: Any, container: Any) -> None:
     """Write the mean of what the calibrated classifiers say."""
     model = operator.raw_operator
-    if model.method == "temperature":
-        raise NotImplementedError("calibration by temperature has no form")
     nested = NestedEstimators(scope, operator, container)
     writer = nested.writer
     parts = [_calibrated(nested, part) for part in model.calibrated_classifiers_]
@@ -70,7 +69,9 @@ def _calibrated(nested: NestedEstimators, model: Any) -> str:
         raise NotImplementedError("no form is known for a fold that lacks one of the classes")
     writer, response = nested.writer, nested.scores(model.estimator)
     one = writer.constant(np.array(1.0))
-    if len(model.classes) == 2:
+    if model.method == "temperature":
+        result = _softened(writer, model, response)
+    elif len(model.classes) == 2:
         second = _calibrate(writer, model.calibrators[0], response)
         columns = [writer.node("Sub", [one, second]), second]
         result = writer.node("Concat", columns, axis=1)
@@ -88,6 +89,24 @@ def _calibrated(nested: NestedEstimators, model: Any) -> str:
     limit = writer.constant(np.array(1.0 + SLIGHTLY_ABOVE))
     is_slight = writer.node("And", [is_above, writer.node("LessOrEqual", [result, limit])])
     return writer.node("Where", [is_slight, one, result])
+
+
+def _softened(writer: GraphWriter, model: Any, response: str) -> str:
+    """Write margins, or the logarithms of probabilities, times the inverse of the temperature.
+
+    scikit-learn tells margins from probabilities by looking at all rows of a request.
+    """
+    has_margins = hasattr(model.estimator, "decision_function")
+    if len(model.classes) == 2:
+        first = writer.node("Neg", [response])
+        if not has_margins:
+            first = writer.node("Add", [writer.constant(np.array(1.0)), first])
+        response = writer.node("Concat", [first, response], axis=1)
+    if not has_margins:
+        above_zero = writer.node("Add", [response, writer.constant(np.array(ABOVE_ZERO))])
+        response = writer.node("Log", [above_zero])
+    factor = writer.constant(np.array(float(model.calibrators[0].beta_)))
+    return writer.node("Softmax", [writer.node("Mul", [response, factor])], axis=1)
 
 
 def _calibrate(writer: GraphWriter, model: Any, values: str) -> str:

@@ -123,7 +123,6 @@ def code_of(writer: GraphWriter, column: str, source: Any, categories: npt.NDArr
 
 def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:
     """Write the statistic where a value is missing, and the indicators behind."""
-    from onnx import TensorProto
     from skl2onnx.common.data_types import StringTensorType
 
     writer = GraphWriter(scope, operator, container)
@@ -131,7 +130,13 @@ def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:
     if isinstance(operator.inputs[0].type, StringTensorType):
         _convert_text_imputer(writer, imputer)
         return
-    values = writer.doubles()
+    writer.write(write_imputed(writer, imputer, writer.doubles()), operator.outputs[0])
+
+
+def write_imputed(writer: GraphWriter, imputer: Any, values: str) -> str:
+    """Write what an imputer makes of numbers."""
+    from onnx import TensorProto
+
     if is_missing(imputer.missing_values):
         is_gap = writer.node("IsNaN", [values])
     else:
@@ -146,7 +151,7 @@ def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:
         flags = writer.node("Gather", [is_gap, chosen], axis=1)
         flags = writer.node("Cast", [flags], to=TensorProto.DOUBLE)
         result = writer.node("Concat", [result, flags], axis=1)
-    writer.write(result, operator.outputs[0])
+    return result
 
 
 def _convert_text_imputer(writer: GraphWriter, imputer: Any) -> None:

@@ -208,15 +208,16 @@ def _written(
     from automation.gate.function_converter import function_converters, function_shapes
     from automation.gate.margin_converter import margin_converters, margin_shapes
     from automation.gate.meta_converter import meta_converters, meta_shapes
+    from automation.gate.transformer_converter import transformer_converters, transformer_shapes
     from automation.gate.tree_converter import tree_converters, tree_shapes
 
     types = {"float32": FloatTensorType, "float64": DoubleTensorType, "string": StringTensorType}
     converters = category_converters() | tree_converters()
     converters |= margin_converters() | function_converters() | calibration_converters()
-    converters |= meta_converters()
+    converters |= meta_converters() | transformer_converters()
     is_float64 = float_type == "float64"
     shapes = category_shapes(is_float64=is_float64) | meta_shapes(is_float64=is_float64)
-    shapes |= tree_shapes(is_float64=is_float64)
+    shapes |= tree_shapes(is_float64=is_float64) | transformer_shapes()
     shapes |= margin_shapes() | function_shapes() | calibration_shapes()
 
     with warnings.catch_warnings():

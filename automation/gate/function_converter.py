@@ -45,31 +45,44 @@ def apply_function(writer: GraphWriter, function: Any, values: str) -> str:
     Raises:
         NotImplementedError: it is somebody's own, or has no operator.
     """
-    one = np.array(1.0)
     if function is None:
         return values
-    if function in OPERATORS:
-        return writer.node(OPERATORS[function], [values])
-    if function is np.log1p:
-        return writer.node("Log", [writer.node("Add", [values, writer.constant(one)])])
-    if function is np.expm1:
-        return writer.node("Sub", [writer.node("Exp", [values]), writer.constant(one)])
-    if function is np.square:
-        return writer.node("Mul", [values, values])
-    known = [known.__name__ for known in (*OPERATORS, np.log1p, np.expm1, np.square)]
-    raise NotImplementedError(
-        f"{getattr(function, '__name__', function)!r} has no ONNX operator; known are numpy's "
-        f"{', '.join(sorted(known))}"
-    )
+    if function not in FORMS:
+        known = ", ".join(sorted(function.__name__ for function in FORMS))
+        raise NotImplementedError(
+            f"{getattr(function, '__name__', function)!r} has no ONNX operator; known are numpy's "
+            f"{known}"
+        )
+    for kind, number in FORMS[function]:
+        more = [] if number is None else [writer.constant(np.array(number))]
+        values = writer.node(kind, [values, *more])
+    return values
 
 
-OPERATORS: dict[Any, str] = {
-    np.abs: "Abs",
-    np.exp: "Exp",
-    np.log: "Log",
-    np.reciprocal: "Reciprocal",
-    np.sqrt: "Sqrt",
-    np.tanh: "Tanh",
+LN_2, LN_10 = float(np.log(2.0)), float(np.log(10.0))
+# The operators a function consists of, in order, each with its second operand.
+FORMS: dict[Any, tuple[tuple[str, float | None], ...]] = {
+    np.abs: (("Abs", None),),
+    np.ceil: (("Ceil", None),),
+    np.cos: (("Cos", None),),
+    np.degrees: (("Mul", 180.0 / np.pi),),
+    np.exp: (("Exp", None),),
+    np.exp2: (("Mul", LN_2), ("Exp", None)),
+    np.expm1: (("Exp", None), ("Sub", 1.0)),
+    np.floor: (("Floor", None),),
+    np.log: (("Log", None),),
+    np.log10: (("Log", None), ("Div", LN_10)),
+    np.log1p: (("Add", 1.0), ("Log", None)),
+    np.log2: (("Log", None), ("Div", LN_2)),
+    np.negative: (("Neg", None),),
+    np.radians: (("Mul", np.pi / 180.0),),
+    np.reciprocal: (("Reciprocal", None),),
+    np.rint: (("Round", None),),
+    np.sign: (("Sign", None),),
+    np.sin: (("Sin", None),),
+    np.sqrt: (("Sqrt", None),),
+    np.square: (("Pow", 2.0),),
+    np.tanh: (("Tanh", None),),
 }
 
 

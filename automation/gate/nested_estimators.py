@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from automation.errors import ConversionError
 from automation.gate.graph_writer import GraphWriter
 from automation.gate.margin_converter import linear_margins
 from automation.gate.tree_converter import boosted_sum
@@ -22,9 +23,13 @@ from automation.gate.tree_converter import boosted_sum
 def unwrapped(estimator: Any) -> Any:
     """Give the fitted estimator that answers for a search, a frozen or a self-trained one.
 
-    Pipelines are copied without steps that do nothing. The copy is good for being read by a
-    converter, not for predicting.
+    Pipelines are copied without steps that do nothing, choices of columns with numbers in place of
+    masks. The copy is good for being read by a converter, not for predicting.
+
+    Raises:
+        ConversionError: a step before a pipeline's last one is a classifier or finds clusters.
     """
+    from sklearn.compose import ColumnTransformer
     from sklearn.frozen import FrozenEstimator
     from sklearn.model_selection._search import BaseSearchCV
     from sklearn.pipeline import Pipeline
@@ -43,8 +48,33 @@ def unwrapped(estimator: Any) -> Any:
             for name, step in estimator.steps
             if step is not None and not isinstance(step, str)
         ]
+        _check_steps(changed)
+        return changed
+    if isinstance(estimator, ColumnTransformer):
+        changed = copy.copy(estimator)
+        changed.transformers_ = [
+            (name, unwrapped(transformer), _numbers(columns))
+            for name, transformer, columns in estimator.transformers_
+        ]
         return changed
     return estimator
+
+
+def _check_steps(pipeline: Any) -> None:
+    from sklearn.base import is_classifier, is_clusterer
+
+    for name, step in pipeline.steps[:-1]:
+        if is_classifier(step) or is_clusterer(step):
+            raise ConversionError(
+                f"step {name!r} of a pipeline is a {type(step).__name__} that transforms rows, for "
+                "which there is no ONNX form; take another transformer, or serve it with "
+                "scikit-learn itself (`runtime: sklearn` in the model's spec)"
+            )
+
+
+def _numbers(columns: Any) -> Any:
+    chosen = np.asarray(columns)
+    return np.flatnonzero(chosen).tolist() if chosen.dtype == bool else columns
 
 
 @dataclass(frozen=True, kw_only=True)

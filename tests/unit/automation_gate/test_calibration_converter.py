@@ -100,19 +100,28 @@ def test_isotonic_regression_is_served_on_and_beside_its_thresholds(
 
 
 @pytest.mark.parametrize(
-    ("estimator", "reason"),
+    ("estimator", "classes"),
     [
-        (CalibratedClassifierCV(SVC(), method="temperature"), "temperature"),
-        (
-            CalibratedClassifierCV(SVC(decision_function_shape="ovo"), method="isotonic"),
-            "decision function of SVC",
-        ),
+        (SVC(), 3),
+        (LinearSVC(), 2),
+        (GaussianNB(), 3),
+        (RandomForestClassifier(5, random_state=1), 2),
     ],
+    ids=lambda given: type(given).__name__ if hasattr(given, "fit") else f"{given}-classes",
 )
-def test_a_calibration_without_a_form_is_refused_by_name(estimator: Any, reason: str) -> None:
+def test_calibration_by_temperature_is_served(estimator: Any, classes: int) -> None:
+    trained = _calibrated(estimator, classes, method="temperature", cv=3)
+
+    graph = convert(trained)
+
+    _assert_same(graph, trained, _random_rows())
+
+
+def test_a_calibration_without_a_form_is_refused_by_name() -> None:
+    estimator = CalibratedClassifierCV(SVC(decision_function_shape="ovo"), method="isotonic")
     trained = a_model_of_table(estimator, ROWS, LABELS.to_numpy())
 
-    with pytest.raises(ConversionError, match=reason):
+    with pytest.raises(ConversionError, match="decision function of SVC"):
         convert(trained)
 
 
