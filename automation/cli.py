@@ -70,8 +70,8 @@ def package_model(
             "--from",
             metavar="SOURCE",
             help="Where the model comes from instead of training: a file (.skops, .joblib, .pkl, "
-            ".tar.gz), s3://BUCKET/KEY, training-job:NAME, model-package:GROUP, or an ARN; "
-            "left out: the spec's source.",
+            ".tar.gz), s3://BUCKET/KEY, training-job:NAME, model-package:GROUP or GROUP/VERSION, "
+            "or an ARN; left out: the spec's source.",
         ),
     ] = None,
     rows: Annotated[

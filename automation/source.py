@@ -20,10 +20,11 @@ TRAINING_JOB_PREFIX = "training-job:"
 MODEL_PACKAGE_PREFIX = "model-package:"
 FORMS = (
     "a file (.skops, .joblib, .pkl, .tar.gz), s3://BUCKET/KEY, training-job:NAME, "
-    "model-package:GROUP, or the ARN of a training job or model package"
+    "model-package:GROUP[/VERSION], or the ARN of a training job or model package"
 )
 # Source: SageMaker API Reference, DescribeTrainingJob and DescribeModelPackage.
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+_GROUP_VERSION = re.compile(rf"{_NAME.pattern}(/\d{{1,9}})?")
 _JOB_ARN = re.compile(rf"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{{12}}:training-job/{_NAME.pattern}")
 _PACKAGE_ARN = re.compile(
     r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:"
@@ -104,14 +105,19 @@ def problem_with(kind: SourceKind, value: str) -> str | None:
             return None
         return "is neither the name nor the ARN of a training job"
     if kind is SourceKind.MODEL_PACKAGE:
-        if _NAME.fullmatch(value) or _PACKAGE_ARN.fullmatch(value):
+        if _GROUP_VERSION.fullmatch(value) or _PACKAGE_ARN.fullmatch(value):
             return None
-        return "is neither the name of a model package group nor the ARN of a model package"
+        return (
+            "is neither a model package group, GROUP or GROUP/VERSION, nor the ARN of one or of a "
+            "model package"
+        )
     suffixes: tuple[str, ...] = ESTIMATOR_SUFFIXES
     if kind is SourceKind.ARTIFACT:
         suffixes = (*ARCHIVE_SUFFIXES, *ESTIMATOR_SUFFIXES)
         if value.startswith("s3:") and _S3_URI.fullmatch(value) is None:
             return "is not s3://BUCKET/KEY"
+    if not value.startswith("s3:") and ("://" in value or value.startswith("arn:")):
+        return "is neither a path nor s3://BUCKET/KEY"
     if not value.endswith(suffixes):
         return f"ends in none of {', '.join(suffixes)}"
     return None

@@ -146,7 +146,7 @@ def spec_from_document(document: object, name: str, root: Path) -> ModelSpec:
     script, estimator = _training(fields, root, problems)
     source = _source(fields, root, problems)
     rows = _path(fields, "rows", root, problems)
-    if script is None and source is None:
+    if "training" not in fields and "source" not in fields:
         problems.append(
             "neither training nor source says where the model comes from; give training.script and "
             f"training.estimator, or a source with one of {', '.join(SourceKind)}"
@@ -186,8 +186,14 @@ def _training(
 def _source(fields: Mapping[str, object], root: Path, problems: list[str]) -> Source | None:
     if "source" not in fields:
         return None
-    source = _object(fields["source"], "source", problems)
     kinds = tuple(kind.value for kind in SourceKind)
+    if not isinstance(fields["source"], dict):
+        problems.append(
+            f"source is {fields['source']!r}; give an object with one of {', '.join(kinds)}, such "
+            "as {artifact: s3://BUCKET/KEY}"
+        )
+        return None
+    source = _object(fields["source"], "source", problems)
     _refuse_unknown(source, kinds, "source.", problems)
     named = [kind for kind in SourceKind if kind in source]
     if len(named) != 1:

@@ -77,12 +77,13 @@ def estimator_from_files(
         found = named
     if len(found) != 1:
         held = ", ".join(sorted(found)) if found else f"none, but {_some_of(files)}"
+        advice = "leave one of them in it" if found else HOW_TO_SAVE
         also = ""
         if SCRIPT_PATH in files:
             also = "; what only its script can read cannot be proven equal to scikit-learn"
         raise EstimatorFileError(
             f"{name} has to hold exactly one estimator file ({', '.join(ESTIMATOR_SUFFIXES)}); it "
-            f"holds {held}; {HOW_TO_SAVE}{also}"
+            f"holds {held}; {advice}{also}"
         )
     path, content = found[0], files[found[0]]
     return path, estimator_from_bytes(content, path, allow_pickle=allow_pickle, held_in=name)
@@ -123,7 +124,7 @@ def estimator_from_bytes(
         version = getattr(entry.message, "original_sklearn_version", None)
         if version is not None:
             check_fitted_with(version, name)
-    if not hasattr(estimator, "predict") or not _is_fitted(estimator):
+    if not hasattr(estimator, "predict") or not is_fitted(estimator):
         raise EstimatorFileError(
             f"{name} holds a {type(estimator).__name__}, which is no fitted estimator with "
             "predict; save what `fit` returned"
@@ -189,7 +190,8 @@ def _from_pickle(content: bytes, name: str) -> Any:
         ) from err
 
 
-def _is_fitted(estimator: Any) -> bool:
+def is_fitted(estimator: Any) -> bool:
+    """Tell whether an estimator is one of scikit-learn's kind, and fitted."""
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 

@@ -6,14 +6,14 @@ a version nobody approved, an image with another scikit-learn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from automation.archive import LIMITS, files_from_archive, refuse_above
-from automation.errors import SetupError, SourceError
+from automation.errors import SourceError
+from automation.gate.aws_questions import Clients, asking
 from automation.gate.version_drift import check_fitted_with, version_in_image
 from automation.source import ARCHIVE_SUFFIXES, Source, SourceKind, bucket_and_key
 
@@ -75,7 +75,7 @@ def read_source(source: Source, root: Path, region: str | None = None) -> ModelD
         path = source.value
         local = _Place(uri=path, name=path, label=PurePosixPath(path).name)
         return _model_data(local, _read_file(root, path))
-    clients = _Clients(source.region if source.region is not None else region)
+    clients = Clients(source.region if source.region is not None else region)
     place = _place_of(source, clients)
     return _model_data(place, _download(place, clients))
 
@@ -103,42 +103,7 @@ def _read_file(root: Path, path: str) -> bytes:
     return place.read_bytes()
 
 
-class _Clients:
-    """boto3's clients, made when one is needed."""
-
-    def __init__(self, region: str | None) -> None:
-        self._region = region
-
-    def client(self, service: str) -> Any:
-        import boto3
-        from botocore.exceptions import NoRegionError
-
-        try:
-            return boto3.Session(region_name=self._region).client(service)  # type: ignore[call-overload]
-        except NoRegionError as err:
-            raise SetupError(
-                "no AWS region is set, so that nobody knows where to ask; set AWS_REGION, or give "
-                "an ARN, which names its region"
-            ) from err
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    """Turn boto3's errors into ours, with what was asked."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-
-    try:
-        yield
-    except NoCredentialsError as err:
-        raise SetupError(
-            f"{what}: no AWS credentials are set; set AWS_PROFILE, or run it in a rehearsal with "
-            "`greenlight rehearsal run -- greenlight package ...`"
-        ) from err
-    except (BotoCoreError, ClientError) as err:
-        raise SourceError(f"{what}: {err}") from err
-
-
-def _place_of(source: Source, clients: _Clients) -> _Place:
+def _place_of(source: Source, clients: Clients) -> _Place:
     if source.kind is SourceKind.ARTIFACT:
         return _Place(uri=source.value, name=source.value, label=source.value)
     sagemaker = clients.client("sagemaker")
@@ -149,8 +114,16 @@ def _place_of(source: Source, clients: _Clients) -> _Place:
 
 def _place_of_training_job(source: Source, sagemaker: Any) -> _Place:
     job = source.value.rpartition("/")[2]
-    with _asking(f"{source} cannot be described"):
+    look = "sagemaker list-training-jobs"
+    with asking(f"{source} cannot be described", sagemaker, look):
         described = sagemaker.describe_training_job(TrainingJobName=job)
+    arn = str(described.get("TrainingJobArn"))
+    # SageMaker writes some names in lower case.
+    if source.value.lower() not in (job.lower(), arn.lower()):
+        # Jobs are asked for by name, of which this account may have one, too.
+        raise SourceError(
+            f"{source} is of another account; the credentials see {arn}: use those of its account"
+        )
     status = described.get("TrainingJobStatus")
     if status != COMPLETED:
         reason = described.get("FailureReason")
@@ -171,8 +144,10 @@ def _place_of_training_job(source: Source, sagemaker: Any) -> _Place:
 def _place_of_model_package(source: Source, sagemaker: Any) -> _Place:
     arn = source.value
     if ":model-package/" not in arn:
-        arn = _latest_approved(source, sagemaker)
-    with _asking(f"{source} cannot be described"):
+        arn = _version_of(source, sagemaker)
+    group = arn.rpartition(":model-package/")[2].partition("/")[0]
+    look = f"sagemaker list-model-packages --model-package-group-name {group}"
+    with asking(f"model package {arn} cannot be described", sagemaker, look):
         described = sagemaker.describe_model_package(ModelPackageName=arn)
     approval = described.get("ModelApprovalStatus")
     if approval != APPROVED:
@@ -202,22 +177,45 @@ def _place_of_model_package(source: Source, sagemaker: Any) -> _Place:
     )
 
 
-def _latest_approved(source: Source, sagemaker: Any) -> str:
-    group = source.value.rpartition("/")[2]
-    with _asking(f"the versions of {source} cannot be listed"):
-        listed = sagemaker.list_model_packages(
-            ModelPackageGroupName=group,
-            ModelApprovalStatus=APPROVED,
-            SortBy="CreationTime",
-            SortOrder="Descending",
-            MaxResults=100,
-        )["ModelPackageSummaryList"]
-    if not listed:
+def _version_of(source: Source, sagemaker: Any) -> str:
+    """Return the ARN of the version of a group: the one named, else the latest approved."""
+    # The ARN of a group is asked for whole: this account may have a group of that name, too.
+    group, number = source.value, ""
+    if not group.startswith("arn:"):
+        group, _, number = group.partition("/")
+    versions = _versions(group, sagemaker)
+    if not versions:
         raise SourceError(
-            f"model package group {group} has no {APPROVED} version: {_approve('ARN')}"
+            f"model package group {group} has no version; `aws sagemaker create-model-package` "
+            "registers one"
         )
-    latest = max(listed, key=lambda summary: summary.get("ModelPackageVersion", 0))
-    return str(latest["ModelPackageArn"])
+    latest = versions[0]
+    for version in versions:
+        is_meant = version.get("ModelApprovalStatus") == APPROVED
+        if number:
+            is_meant = version.get("ModelPackageVersion") == int(number)
+        if is_meant:
+            return str(version["ModelPackageArn"])
+    if number:
+        raise SourceError(
+            f"model package group {group} has no version {number}; its latest is "
+            f"{latest.get('ModelPackageVersion')}"
+        )
+    raise SourceError(
+        f"model package group {group} has no {APPROVED} version, its latest is "
+        f"{latest.get('ModelApprovalStatus')}: {_approve(latest['ModelPackageArn'])}"
+    )
+
+
+def _versions(group: str, sagemaker: Any) -> list[Mapping[str, Any]]:
+    """List the versions of a group, the latest first."""
+    look = "sagemaker list-model-package-groups"
+    with asking(f"the versions of model package group {group} cannot be listed", sagemaker, look):
+        pages = sagemaker.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=group, PaginationConfig={"PageSize": 100}
+        )
+        found = [each for page in pages for each in page["ModelPackageSummaryList"]]
+    return sorted(found, key=lambda each: int(each.get("ModelPackageVersion", 0)), reverse=True)
 
 
 def _approve(arn: str) -> str:
@@ -231,7 +229,9 @@ def _data_of_container(container: Mapping[str, Any], name: str) -> str:
     uri = container.get("ModelDataUrl")
     if uri:
         return str(uri)
-    place = container.get("ModelDataSource", {}).get("S3DataSource", {})
+    place = container.get("ModelDataSource", {}).get("S3DataSource")
+    if place is None:
+        raise SourceError(f"{name} names no model data; register it with a ModelDataUrl")
     form = (place.get("S3DataType"), place.get("CompressionType"))
     if form != ("S3Object", "Gzip"):
         raise SourceError(
@@ -264,10 +264,12 @@ def _refuse_drift(version: str | None, name: str) -> None:
         check_fitted_with(version, name)
 
 
-def _download(place: _Place, clients: _Clients) -> bytes:
+def _download(place: _Place, clients: Clients) -> bytes:
     bucket, key = bucket_and_key(place.uri)
-    with _asking(f"{place.name} cannot be read"):
-        answer = clients.client("s3").get_object(Bucket=bucket, Key=key)
+    s3 = clients.client("s3")
+    folder = f"s3://{bucket}/{key.rpartition('/')[0]}"
+    with asking(f"{place.name} cannot be read", s3, f"s3 ls {folder.rstrip('/')}/"):
+        answer = s3.get_object(Bucket=bucket, Key=key)
         refuse_above(answer["ContentLength"], LIMITS.archive_bytes, place.name)
         content: bytes = answer["Body"].read(LIMITS.archive_bytes + 1)
     if len(content) != answer["ContentLength"]:

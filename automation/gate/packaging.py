@@ -11,7 +11,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,11 @@ def package(
         )
     data = read_source(place, root, region)
     if own_artifact.is_own(data):
-        return _kept(data, spec, root, runtime, allow_pickle=allow_pickle)
+        kept = _kept(data, spec, root, runtime, allow_pickle=allow_pickle)
+        if rows is None:
+            return kept
+        note = f"an artifact is kept as it is, proven on rows of its own: --rows {rows} is not read"
+        return replace(kept, warnings=(*kept.warnings, note))
     check_image(root, chosen)
     origin = from_data(data, spec, root, rows=rows, allow_pickle=allow_pickle)
     return package_origin(spec.model, origin, root, chosen, allow_pickle=allow_pickle)

@@ -271,7 +271,9 @@ def _labels(estimator: Any, texts: list[str], names: Sequence[str], path: Path) 
             labels.append(known[text] if classes is not None else _finite(text))
         except (KeyError, ValueError) as err:
             allowed = (
-                f"{_some(list(known))}; other names go into classNames" if known else "numbers"
+                f"{_some(list(known))}; other names go into the spec's classNames"
+                if known
+                else "numbers"
             )
             raise SourceError(
                 f"rows {path} have the label {text!r} in row {number}; allowed are {allowed}"

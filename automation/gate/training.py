@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automation.errors import TrainingError, UsageError
+from automation.gate.estimator_file import is_fitted
 from automation.gate.features import Rows, rows_from_returned
 from automation.spec import ModelSpec
 
@@ -99,7 +100,8 @@ def train(spec: ModelSpec, root: Path, estimator: str | None = None) -> TrainedM
         )
     try:
         returned = script.train(name)
-    except Exception as err:
+    # A script's end by sys.exit is no end of ours.
+    except (Exception, SystemExit) as err:
         raise TrainingError(
             f"{spec.script} failed to train {name!r}: {type(err).__name__}: {err}; "
             f"run `python {spec.script} {name}` to see where"
@@ -124,9 +126,23 @@ def trained_from_returned(returned: object, name: str, script: Path) -> TrainedM
             f"train() in {script} returned no {', '.join(missing)}; "
             f"it has to return {', '.join(RETURNED_KEYS)}"
         )
+    try:
+        trained = _trained(returned, name)
+    except (TypeError, ValueError) as err:
+        raise TrainingError(
+            f"train() in {script} returned names, rows or labels that are no lists or tables: "
+            f"{err}; every row has to have as many cells as there are feature_names"
+        ) from err
+    problems = misfits(trained)
+    if problems:
+        raise TrainingError(f"train() in {script} returned {'; '.join(problems)}")
+    return trained
+
+
+def _trained(returned: Mapping[str, Any], name: str) -> TrainedModel:
     training_rows, column_types = rows_from_returned(returned["training_rows"], "training_rows")
     outputs = _outputs(returned)
-    trained = TrainedModel(
+    return TrainedModel(
         name=name,
         estimator=returned["estimator"],
         feature_names=tuple(map(str, returned["feature_names"])),
@@ -138,16 +154,17 @@ def trained_from_returned(returned: object, name: str, script: Path) -> TrainedM
         column_types=column_types,
         outputs=outputs,
     )
-    problems = misfits(trained)
-    if problems:
-        raise TrainingError(f"train() in {script} returned {'; '.join(problems)}")
-    return trained
 
 
 def misfits(trained: TrainedModel) -> list[str]:
     """Say what of a model's names, rows and labels does not fit each other."""
+    from sklearn.base import BaseEstimator
+
     problems = []
     features = len(trained.feature_names)
+    # Whether one that is not of scikit-learn's kind is fitted shows when it answers.
+    if isinstance(trained.estimator, BaseEstimator) and not is_fitted(trained.estimator):
+        problems.append("an estimator that is not fitted; give what `fit` returned")
     if trained.column_types is not None and tuple(trained.column_types) != trained.feature_names:
         problems.append(
             f"a DataFrame with the columns {', '.join(trained.column_types)} for the feature_names "
@@ -196,9 +213,11 @@ def _load_script(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(module_spec)
     try:
         module_spec.loader.exec_module(module)
-    except Exception as err:
+    except (Exception, SystemExit) as err:
         raise TrainingError(
-            f"training script {path} cannot be loaded: {type(err).__name__}: {err}"
+            f"training script {path} cannot be loaded: {type(err).__name__}: {err}; run "
+            f"`python {path}` to see where, and let what trains at import stand in "
+            "train(estimator)"
         ) from err
     if not callable(getattr(module, "train", None)):
         raise TrainingError(

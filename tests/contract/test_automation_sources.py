@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto.sagemaker.models import sagemaker_backends
 from skops import io as skops_io
 
-from automation.artifact import archive_bytes
 from automation.driver import ROOT
 from automation.errors import (
     ArtifactError,
@@ -29,13 +27,20 @@ from automation.gate.model_data import ModelData, read_source
 from automation.gate.packaging import Package, package, package_trained
 from automation.source import source_from_text
 from automation.spec import ModelSpec, Runtime
+from tests.support.model_sources import (
+    ACCOUNT,
+    BUCKET,
+    OLD_IMAGE,
+    OWN_IMAGE,
+    REGION,
+    a_container,
+    a_model_package,
+    a_training_job,
+    put,
+)
 from tests.support.moto_cloud import CountingCloud, counting_cloud
 from tests.support.trained_models import a_trained_model
 
-BUCKET = "models"
-ACCOUNT, REGION = "123456789012", "eu-west-1"
-OLD_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
-OWN_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/training:1"
 ROWS = "height_cm,kind,label\n1,1,low\n2,2,low\n15,0,high\n16,1,high\n"
 
 
@@ -69,11 +74,6 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def put(client: Any, key: str, files: Mapping[str, bytes]) -> str:
-    client("s3").put_object(Bucket=BUCKET, Key=key, Body=archive_bytes(files))
-    return f"s3://{BUCKET}/{key}"
-
-
 def the_estimator() -> bytes:
     content: bytes = skops_io.dumps(a_trained_model().estimator)
     return content
@@ -86,43 +86,6 @@ def read(root: Path, source: str) -> ModelData:
 def packaged(root: Path, source: str, **options: Any) -> Package:
     spec = ModelSpec(model="tiny", rows=Path("rows.csv"), class_names=("low", "high"))
     return package(spec, root, source=source_from_text(source, root), **options)
-
-
-def a_training_job(client: Any, name: str, image: str = OWN_IMAGE, status: str = "") -> None:
-    client("sagemaker").create_training_job(
-        TrainingJobName=name,
-        AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"},
-        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/training",
-        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}"},
-        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        StoppingCondition={"MaxRuntimeInSeconds": 60},
-    )
-    if status:
-        job = sagemaker_backends[ACCOUNT][REGION].training_jobs[name]
-        job.training_job_status = status
-
-
-def a_container(uri: str, **members: Any) -> dict[str, Any]:
-    return {"Image": OWN_IMAGE, "ModelDataUrl": uri} | members
-
-
-def a_model_package(
-    client: Any, group: str, *containers: dict[str, Any], status: str = "Approved"
-) -> str:
-    sagemaker = client("sagemaker")
-    groups = sagemaker.list_model_package_groups(NameContains=group)
-    if not groups["ModelPackageGroupSummaryList"]:
-        sagemaker.create_model_package_group(ModelPackageGroupName=group)
-    arn: str = sagemaker.create_model_package(
-        ModelPackageGroupName=group,
-        ModelApprovalStatus=status,
-        InferenceSpecification={
-            "Containers": list(containers),
-            "SupportedContentTypes": ["text/csv"],
-            "SupportedResponseMIMETypes": ["text/csv"],
-        },
-    )["ModelPackageArn"]
-    return arn
 
 
 def manifest_of(package: Package) -> dict[str, Any]:
@@ -180,6 +143,17 @@ def test_an_artifact_of_greenlights_own_takes_neither_another_runtime_nor_a_scri
     assert "serve.py of the spec is not put into it, it serves with no script" in note
 
 
+def test_rows_that_an_artifact_of_greenlights_own_does_not_need_are_not_passed_over_in_silence(
+    root: Path,
+) -> None:
+    before = package_trained("tiny", a_trained_model(), root / "elsewhere").artifact
+    source = source_from_text(str(before.archive), root)
+
+    (note,) = package(ModelSpec(model="tiny"), root, source=source, rows=root / "rows.csv").warnings
+
+    assert "proven on rows of its own: --rows" in note
+
+
 def test_rows_for_a_model_that_is_trained_here_are_refused(root: Path) -> None:
     with pytest.raises(UsageError, match=r"rows\.csv proves a model from elsewhere, and tiny"):
         package(ModelSpec(model="tiny"), root, rows=root / "rows.csv")
@@ -213,9 +187,10 @@ def test_a_hostile_archive_in_s3_is_refused_with_the_members_name(client: Any, r
 
 
 def test_what_is_not_in_s3_is_refused_with_its_uri(client: Any, root: Path) -> None:
-    with pytest.raises(
-        SourceError, match=r"s3://models/no/model\.tar\.gz cannot be read: .*NoSuchK"
-    ):
+    told = (
+        r"s3://models/no/model\.tar\.gz cannot be read: .*NoSuchKey.*; `aws s3 ls s3://models/no/ "
+    )
+    with pytest.raises(SourceError, match=told):
         read(root, f"s3://{BUCKET}/no/model.tar.gz")
 
 
@@ -291,6 +266,27 @@ def test_the_latest_approved_version_of_a_group_is_taken(client: Any, root: Path
     assert list(data.files) == ["model.skops"]
 
 
+def test_a_version_of_a_group_is_named_by_its_number(client: Any, root: Path) -> None:
+    uri = put(client, "n/1.tar.gz", {"model.skops": the_estimator()})
+    for _ in range(2):
+        a_model_package(client, "numbered", a_container(uri))
+    client("sagemaker").create_model_package_group(ModelPackageGroupName="hollow")
+
+    assert read(root, "model-package:numbered/1").label == "model-package/numbered/1"
+    with pytest.raises(SourceError, match="group numbered has no version 3; its latest is 2"):
+        read(root, "model-package:numbered/3")
+    with pytest.raises(SourceError, match="group hollow has no version; `aws sagemaker create-mod"):
+        read(root, "model-package:hollow")
+
+
+def test_a_job_of_another_account_is_not_mistaken_for_ones_own(client: Any, root: Path) -> None:
+    a_training_job(client, "ours")
+    own = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/ours"
+
+    with pytest.raises(SourceError, match=f"is of another account; the credentials see {own}: use"):
+        read(root, own.replace(ACCOUNT, "210987654321"))
+
+
 def test_an_arn_names_one_version_and_its_region(
     client: Any, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,7 +305,9 @@ def test_a_version_nobody_approved_is_refused_with_the_command_that_approves_it(
 
     with pytest.raises(SourceError, match=rf"is Rejected; .*--model-package-arn {arn} --model-app"):
         read(root, arn)
-    with pytest.raises(SourceError, match="model package group open has no Approved version"):
+    with pytest.raises(
+        SourceError, match=rf"open has no Approved version, its latest is Rejected: .*{arn} --model"
+    ):
         read(root, "model-package:open")
 
 
@@ -329,7 +327,7 @@ def test_a_package_of_several_containers_is_refused(client: Any, root: Path) -> 
             VersionDriftError,
             r"model package .* another scikit-learn, 0\.23;",
         ),
-        ({"Image": OWN_IMAGE}, SourceError, r"names no single model\.tar\.gz \(S3DataType None"),
+        ({"Image": OWN_IMAGE}, SourceError, "names no model data; register it with a ModelData"),
         (
             {
                 "Image": OWN_IMAGE,

@@ -45,7 +45,9 @@ def test_every_form_is_told_by_its_words(text: str, kind: SourceKind, value: str
         ("training-job:-x", "neither the name nor the ARN of a training job"),
         (f"{JOB_ARN}/2", "neither the name nor the ARN of a training job"),
         (f"model-package:{JOB_ARN}", "neither the name nor the ARN of a training job"),
-        ("model-package:fraud/3", "neither the name of a model package group nor the ARN"),
+        ("model-package:fraud/x", "neither a model package group, GROUP or GROUP/VERSION, nor"),
+        ("https://bucket.s3.amazonaws.com/x.tar.gz", "neither a path nor s3://BUCKET/KEY"),
+        ("arn:aws:s3:::bucket/x.skops", "neither a path nor s3://BUCKET/KEY"),
     ],
 )
 def test_anything_else_is_refused_with_the_forms_there_are(text: str, problem: str) -> None:

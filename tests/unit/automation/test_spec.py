@@ -188,12 +188,12 @@ def test_every_problem_of_a_model_from_elsewhere_is_listed(root: Path) -> None:
         ({"artifact": "no.tar.gz"}, "is 'no.tar.gz'; there is no such file in the project"),
         ({"trainingJob": "a_b"}, "which is neither the name nor the ARN of a training job"),
         ({"artifact": ["x"]}, "source.artifact is ['x']; give a text"),
+        ("s3://b/k.skops", "source is 's3://b/k.skops'; give an object with one of estimatorFile,"),
     ],
 )
-def test_a_source_that_cannot_be_one_is_refused(
-    root: Path, source: dict[str, object], problem: str
-) -> None:
+def test_a_source_that_cannot_be_one_is_refused(root: Path, source: object, problem: str) -> None:
     with pytest.raises(SpecError) as refusal:
-        spec_from_document(a_document(source=source), "iris", root)
+        spec_from_document({"model": "iris", "source": source}, "iris", root)
 
     assert problem in str(refusal.value)
+    assert "neither training nor source" not in str(refusal.value)

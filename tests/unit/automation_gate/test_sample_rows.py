@@ -136,7 +136,7 @@ def test_a_regressor_takes_numbers_as_truth(write: Write) -> None:
         (unnamed(), "a\n1\n", "have 1 columns; the estimator takes 2 features"),
         (unnamed(), "a,b,truth\n1,2,0\n", "have 3 columns; the estimator takes 2 features"),
         (unnamed(), "a,b,label\n1,2,0\n3,4,maybe\n", "have the label 'maybe' in row 2; allowed"),
-        (unnamed(), "a,b,label\n1,2,low\n", "are 0, 1; other names go into classNames"),
+        (unnamed(), "a,b,label\n1,2,low\n", "are 0, 1; other names go into the spec's classNames"),
         (unnamed(), "a,b,label\n1,2,\n", "have the label '' in row 1; allowed"),
         (named(), "age,colour\n1,2\n", "leave out the features size and have the columns colour"),
         (named(), "age,size\n1,x\n", r"the estimator fails on the rows in .*ValueError"),

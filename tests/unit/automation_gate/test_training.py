@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from automation.driver import ROOT
 from automation.errors import TrainingError, UsageError
@@ -44,6 +45,36 @@ def test_an_unknown_estimator_is_refused_with_those_the_script_trains() -> None:
         train(load_spec(ROOT, "iris"), ROOT, "forest")
     with pytest.raises(TrainingError, match=told):
         train(replace(load_spec(ROOT, "iris"), estimator="forest"), ROOT)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("import sys\nsys.exit(3)", "cannot be loaded: SystemExit: 3; run `python "),
+        (
+            "def train(e):\n    raise SystemExit('no data')",
+            "failed to train 'forest': SystemExit: no",
+        ),
+    ],
+)
+def test_a_script_that_ends_the_program_ends_only_itself(
+    source: str, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=told):
+        train(a_spec(tmp_path, source), tmp_path)
+
+
+def test_rows_of_different_lengths_and_an_unfitted_estimator_are_refused() -> None:
+    ragged = returned_by_train() | {"live_rows": [[1.0, 2.0], [3.0]]}
+    unfitted = returned_by_train()
+    unfitted["estimator"] = clone(unfitted["estimator"])
+
+    with pytest.raises(
+        TrainingError, match=r"are no lists or tables: .* as many cells as there are"
+    ):
+        trained_from_returned(ragged, "forest", SCRIPT)
+    with pytest.raises(TrainingError, match="an estimator that is not fitted; give what `fit` ret"):
+        trained_from_returned(unfitted, "forest", SCRIPT)
 
 
 def test_a_script_without_train_is_refused(tmp_path: Path) -> None:
