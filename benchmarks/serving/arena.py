@@ -20,7 +20,6 @@ from benchmarks.serving.server_process import (
 from benchmarks.serving.workload import Workload
 from benchmarks.serving.wrk import Load, run_wrk
 
-WARM_UP_SECONDS = 1.0
 Row = dict[str, Any]
 
 

@@ -22,10 +22,12 @@ from benchmarks.serving.server_process import Running
 from benchmarks.serving.workload import Model, Workload, workload
 
 ROUNDS = 2
-TURNS = 3
+TURNS = 6
 """In each round, loads of ours, of ours on ONNX Runtime and of the floor, in turns."""
-SECONDS = 2.0
-"""A load; a peer gets one in each round, for ratios of tens need less precision than 0.85."""
+TURN_SECONDS = 1.0
+"""Short, so that what is compared most closely ran within seconds of each other."""
+PEER_SECONDS = 2.0
+"""A peer gets one load in each round, for ratios of tens need less precision than 0.85."""
 STARTS = 7
 PEER_STARTS = 1
 """Besides those that the loads need anyway."""
@@ -104,7 +106,7 @@ class Run:
             for given in (self._workloads[model, rows] for rows in (1, 100)):
                 self._arena.checked(contestant, running, given)
                 for cell in cells_of(given):
-                    self._measure(contestant, running, given, cell)
+                    self._measure(contestant, running, given, cell, PEER_SECONDS)
             self._weigh(contestant, running)
 
     def _measure_in_turns(self, given: Workload) -> None:
@@ -118,7 +120,7 @@ class Run:
             for cell in cells_of(given):
                 for _ in range(TURNS):
                     for side, running in up:
-                        self._measure(side, running, given, cell)
+                        self._measure(side, running, given, cell, TURN_SECONDS)
             for side, running in up:
                 self._weigh(side, running)
 
@@ -131,10 +133,10 @@ class Run:
             yield running
 
     def _measure(
-        self, contestant: Contestant, running: Running, given: Workload, cell: Cell
+        self, contestant: Contestant, running: Running, given: Workload, cell: Cell, seconds: float
     ) -> None:
         load, server_seconds = self._arena.loaded(
-            contestant, running, given, clients=cell.clients, seconds=SECONDS
+            contestant, running, given, clients=cell.clients, seconds=seconds
         )
         measured = self._found.loads.setdefault((cell, contestant.name), [])
         measured.append(Measured(load=load, server_seconds=server_seconds))
