@@ -123,7 +123,13 @@ def test_an_async_endpoint_scales_to_zero_and_back(user: CloudUser) -> None:
     answer = invoke_later(user, "sleepy", Body=b"1,2", ContentType="text/csv")
 
     assert wait_read(user, answer["OutputLocation"]) == b"3"
-    assert instances() == 1
+    scalings = [
+        (event["previous_instance_count"], event["desired_instance_count"])
+        for event in user.control("record")["events"]
+        if event["kind"] == "scaling" and event["endpoint_name"] == "sleepy"
+    ]
+    # A quarter of an hour is three seconds here: it may have gone back to sleep already.
+    assert scalings[:2] == [(1, 0), (0, 1)]
 
 
 def scale_by_backlog(user: CloudUser, endpoint: str) -> None:
