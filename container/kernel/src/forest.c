@@ -32,8 +32,9 @@ static const char *check_header(const Header *header, size_t size)
         || (header->nodes + header->trees) % 2)
         return "its numbers of trees and nodes contradict each other";
     /* No overflow: no count is above 2^32, no number of outputs above 2^16. */
-    uint64_t expected = HEADER_BYTES + (uint64_t)header->values * header->outputs * 8 + (uint64_t)header->nodes * 16
-                        + (uint64_t)header->trees * 4 + header->labels;
+    uint64_t expected = HEADER_BYTES + (uint64_t)header->values * header->outputs * 8
+                        + (uint64_t)header->nodes * 16 + (uint64_t)header->trees * 4
+                        + header->labels;
     return size == expected ? NULL : "its size is not what its header says";
 }
 
@@ -213,11 +214,12 @@ static void answer_keys(const Forest *forest, const uint32_t *keys, size_t count
                         double *out)
 {
     uint32_t outputs = forest->outputs, shift = forest->shift;
-    if (with_missing || shift != USUAL_SHIFT || outputs > 3)
-        answer(forest, keys, count, shift, 1, outputs, out);
+    if (with_missing) answer(forest, keys, count, shift, 1, outputs, out);
+    else if (shift != USUAL_SHIFT) answer(forest, keys, count, shift, 0, outputs, out);
     else if (outputs == 1) answer(forest, keys, count, USUAL_SHIFT, 0, 1, out);
     else if (outputs == 2) answer(forest, keys, count, USUAL_SHIFT, 0, 2, out);
-    else answer(forest, keys, count, USUAL_SHIFT, 0, 3, out);
+    else if (outputs == 3) answer(forest, keys, count, USUAL_SHIFT, 0, 3, out);
+    else answer(forest, keys, count, USUAL_SHIFT, 0, outputs, out);
 }
 
 static int has_missing(const float *rows, size_t count)
