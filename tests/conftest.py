@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import random
+import signal
 import socket
 from collections.abc import Iterator
 from functools import cache
@@ -45,6 +46,8 @@ def pytest_configure() -> None:
     # modules are loaded, and so by what ran before in the same process.
     no_constants = Constants()
     pytest.MonkeyPatch().setattr(providers, "_get_local_constants", lambda: no_constants)
+    # A shell's background job is started with Ctrl-C ignored, and so would be whatever it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in list(os.environ):
         if name.startswith(FOREIGN_PREFIXES) and name not in KEPT:
             del os.environ[name]
