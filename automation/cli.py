@@ -270,11 +270,13 @@ def edge(
     """Write model and server as an AWS IoT Greengrass component: its recipe and its artifacts."""
     with _errors():
         from automation import display, driver
-        from automation.edge import write_component
+        from automation.edge import check, component_name, write_component
         from automation.spec import load_spec
 
         console = _console()
         spec = load_spec(driver.ROOT, model)
+        # Before the model is packaged, which takes its time.
+        check(component_name(model, name), version, uri)
         found = driver.artifact_for(spec, driver.ROOT, estimator, artifact, _telling(console))
         component = write_component(
             model, found, driver.ROOT, output=output, version=version, name=name, uri=uri

@@ -91,7 +91,7 @@ def write_component(
         EdgeError: a folder that cannot be written, or an artifact no server here is for.
         SourceError: the artifact's archive is damaged.
     """
-    chosen = f"greenlight.{model}" if name is None else name
+    chosen = component_name(model, name)
     check(chosen, version, uri)
     base_uri = PLACEHOLDER_URI if uri is None else uri.rstrip("/")
     folder_uri = f"{base_uri}/{chosen}/{version}"
@@ -123,6 +123,11 @@ def write_component(
     _write(component.artifacts / MODEL_ARCHIVE, zip_bytes(model_files))
     _write(component.artifacts / LOCK_NAME, lock)
     return component
+
+
+def component_name(model: str, name: str | None) -> str:
+    """Name a component; left out, after its model."""
+    return f"greenlight.{model}" if name is None else name
 
 
 def check(name: str, version: str, uri: str | None) -> None:

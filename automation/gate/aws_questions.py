@@ -15,6 +15,7 @@ BAD_CREDENTIALS = frozenset(
         "InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException",
     }
 )  # fmt: skip
+NO_BUCKET = "NoSuchBucket"
 DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 IN_A_REHEARSAL = "run it in a rehearsal with `greenlight rehearsal run -- greenlight package ...`"
 
@@ -66,19 +67,22 @@ def asking(what: str, client: Any, look: str) -> Iterator[None]:
         ) from err
     except ClientError as err:
         code = str(err.response.get("Error", {}).get("Code"))
+        told = f"{what}: {str(err).rstrip('.')}"
         if code in BAD_CREDENTIALS:
             raise SetupError(
-                f"{what}: {err}; sign in again, choose other credentials by AWS_PROFILE, or "
+                f"{told}; sign in again, choose other credentials by AWS_PROFILE, or "
                 f"{IN_A_REHEARSAL}"
             ) from err
         if code in DENIED:
             service = client.meta.service_model.service_name
             raise SourceError(
-                f"{what}: {err}; allow {service}:{err.operation_name} on it to who asks, whom "
+                f"{told}; allow {service}:{err.operation_name} on it to who asks, whom "
                 "`aws sts get-caller-identity` names"
             ) from err
-        shown = f"aws {look} --region {client.meta.region_name}"
-        raise SourceError(f"{what}: {err}; `{shown}` shows what there is") from err
+        shown = "s3 ls" if code == NO_BUCKET else look
+        raise SourceError(
+            f"{told}; `aws {shown} --region {client.meta.region_name}` shows what there is"
+        ) from err
     except BotoCoreError as err:
         raise SourceError(
             f"{what}: {err}; look at the network, AWS_REGION and AWS_ENDPOINT_URL"

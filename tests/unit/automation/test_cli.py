@@ -106,3 +106,10 @@ def test_an_error_is_one_message_and_an_exit_code(
     assert result.exit_code == code
     assert message in " ".join(result.output.split())
     assert "Traceback" not in result.output
+
+
+def test_a_wrong_version_of_a_component_is_refused_before_its_model_is_packaged() -> None:
+    result = CliRunner().invoke(cli.app, ["edge", "iris", "--version", "1"])
+
+    assert result.exit_code == 2
+    assert " ".join(result.output.split()).startswith("error: version '1' is no semantic version")

@@ -11,13 +11,18 @@ from automation.gate.aws_questions import asking
 
 
 def refused(code: str, operation: str = "DescribeModelPackage") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, operation)
+    return ClientError({"Error": {"Code": code, "Message": "no."}}, operation)
 
 
 @pytest.mark.parametrize(
     ("raised", "error", "told"),
     [
         (refused("ValidationException"), SourceError, "`aws x list --region eu-west-1` shows what"),
+        (
+            refused("NoSuchBucket"),
+            SourceError,
+            "operation: no; `aws s3 ls --region eu-west-1` shows",
+        ),
         (refused("AccessDeniedException"), SourceError, "allow sagemaker:DescribeModelPackage on"),
         (refused("ExpiredTokenException"), SetupError, "sign in again, choose other credentials"),
         (refused("UnrecognizedClientException"), SetupError, "or run it in a rehearsal with"),
