@@ -61,10 +61,10 @@ def unwrapped(estimator: Any) -> Any:
 
 
 def _check_steps(pipeline: Any) -> None:
-    from sklearn.base import is_classifier, is_clusterer
+    from sklearn.base import ClassifierMixin, ClusterMixin
 
     for name, step in pipeline.steps[:-1]:
-        if is_classifier(step) or is_clusterer(step):
+        if isinstance(step, ClassifierMixin | ClusterMixin):
             raise ConversionError(
                 f"step {name!r} of a pipeline is a {type(step).__name__} that transforms rows, for "
                 "which there is no ONNX form; take another transformer, or serve it with "

@@ -1,6 +1,6 @@
 """Transformers that skl2onnx 1.20 has no form for, as float64 nodes.
 
-A spline is a table of polynomials, one row for each piece between two knots; an imputer that
+Splines and quantiles are tables with a row for each piece between two knots; an imputer that
 predicts what is missing is its estimators in a row; a linear decomposition is asked what it makes
 of nothing and of each feature alone.
 
@@ -15,11 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from automation.gate.category_converter import is_missing, write_imputed
 from automation.gate.graph_writer import Converter, GraphWriter, declare_values
 from automation.gate.nested_estimators import NestedEstimators
+from automation.gate.tree_ensemble import Doubles
 
 
 def transformer_converters() -> dict[type, Converter]:
@@ -29,6 +29,7 @@ def transformer_converters() -> dict[type, Converter]:
 
     return {
         preprocessing.SplineTransformer: _convert_spline,
+        preprocessing.QuantileTransformer: _convert_quantiles,
         impute.IterativeImputer: _convert_iterative,
         impute.MissingIndicator: _convert_indicator,
         feature_selection.SequentialFeatureSelector: _convert_selector,
@@ -92,7 +93,7 @@ def _basis(writer: GraphWriter, values: str, spline: Any, model: Any) -> str:
     return result
 
 
-def _pieces(spline: Any) -> npt.NDArray[np.float64]:
+def _pieces(spline: Any) -> Doubles:
     """Give the polynomials between the inner knots, (degree + 1, pieces, functions)."""
     from scipy.interpolate import BSpline, PPoly  # type: ignore[import-untyped]
 
@@ -101,8 +102,48 @@ def _pieces(spline: Any) -> npt.NDArray[np.float64]:
         PPoly.from_spline(BSpline(spline.t, np.ascontiguousarray(function), degree)).c
         for function in spline.c.T
     ]
-    inner: npt.NDArray[np.float64] = np.stack(parts, axis=2)[:, degree : len(spline.t) - 1 - degree]
+    inner: Doubles = np.stack(parts, axis=2)[:, degree : len(spline.t) - 1 - degree]
     return inner
+
+
+def _convert_quantiles(scope: Any, operator: Any, container: Any) -> None:
+    """Write the share of training's values below each value."""
+    model = operator.raw_operator
+    if model.output_distribution != "uniform":
+        raise NotImplementedError("quantiles of a normal distribution have no form")
+    writer = GraphWriter(scope, operator, container)
+    rows = writer.doubles()
+    shares = [
+        _share(writer, writer.column(rows, position), quantiles, model.references_)
+        for position, quantiles in enumerate(model.quantiles_.T)
+    ]
+    writer.write(writer.node("Concat", shares, axis=1), operator.outputs[0])
+
+
+def _share(writer: GraphWriter, values: str, quantiles: Doubles, references: Doubles) -> str:
+    """Write the line through the quantiles; on one that many share, the middle of their shares."""
+    from onnx import TensorProto
+
+    knots, first = np.unique(quantiles, return_index=True)
+    if len(knots) < 2:
+        raise NotImplementedError("quantiles of a column with one value have no form")
+    last = np.append(first[1:], len(quantiles)) - 1
+    low, high = references[first], references[last]
+    slopes = np.append((low[1:] - high[:-1]) / np.diff(knots), 0.0)
+    middles = (low + high) / 2
+    middles[0], middles[-1] = 0.0, 1.0
+    tables = (knots, high, slopes, middles)
+    ends = [writer.constant(np.array(knots[end])) for end in (0, -1)]
+    inside = writer.node("Min", [writer.node("Max", [values, ends[0]]), ends[1]])
+    reached = writer.node("GreaterOrEqual", [inside, writer.constant(knots[1:].reshape(1, -1))])
+    counts = writer.node("Cast", [reached], to=TensorProto.INT64)
+    piece = writer.node("ReduceSum", [counts, writer.constant(np.array([1]))], keepdims=1)
+    knot, level, slope, middle = (
+        writer.node("Gather", [writer.constant(table), piece], axis=0) for table in tables
+    )
+    way = writer.node("Mul", [slope, writer.node("Sub", [inside, knot])])
+    line = writer.node("Add", [way, level])
+    return writer.node("Where", [writer.node("Equal", [inside, knot]), middle, line])
 
 
 def _convert_iterative(scope: Any, operator: Any, container: Any) -> None:

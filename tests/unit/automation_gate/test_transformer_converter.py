@@ -15,7 +15,12 @@ from sklearn.feature_selection import SequentialFeatureSelector
 from sklearn.impute import IterativeImputer, MissingIndicator, SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, SplineTransformer, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    QuantileTransformer,
+    SplineTransformer,
+    StandardScaler,
+)
 
 from automation.errors import ConversionError
 from automation.gate.answers import first_difference, sklearn_answers
@@ -50,6 +55,7 @@ def a_pipeline(step: Any, frame: Any) -> TrainedModel:
         (IterativeImputer(FOREST, max_iter=2, tol=9.0, random_state=0, add_indicator=True), GAPS),
         (FLAGGED, GAPS),
         (SequentialFeatureSelector(Ridge(), n_features_to_select=2, cv=2), FRAME),
+        (QuantileTransformer(n_quantiles=30), FRAME[["age", "income"]].round(-1)),
         (FactorAnalysis(2), FRAME),
         (FastICA(2, random_state=0), FRAME),
         (MASKED, FRAME),
@@ -103,6 +109,11 @@ def test_numpys_functions_of_positive_numbers_are_followed(function: Any) -> Non
             "columns without any value",
         ),
         (MissingIndicator(missing_values=0.0), FRAME, "indicators have a form for NaN"),
+        (
+            QuantileTransformer(n_quantiles=9, output_distribution="normal"),
+            FRAME,
+            "a normal distribution",
+        ),
         (KMeans(2, n_init=1), FRAME, "'kmeans' of a pipeline is a KMeans that transforms rows"),
         (FunctionTransformer(np.clip, kw_args={"a_min": 1, "a_max": 3}), FRAME, "with arguments"),
     ],
