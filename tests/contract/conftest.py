@@ -53,9 +53,7 @@ def serve(
 
         def start_process(model_directory: Path, /, **environment: str) -> Server:
             log_path = tmp_path_factory.mktemp("server") / "server.log"
-            return servers.enter_context(
-                started_server(model_directory, log_path, port=None, **environment)
-            )
+            return servers.enter_context(started_server(model_directory, log_path, **environment))
 
         def start_container(model_directory: Path, /, **environment: str) -> Server:
             return servers.enter_context(

@@ -181,8 +181,10 @@ def test_a_wrong_setting_ends_the_process_with_the_problem() -> None:
 
 
 def test_the_health_check_command_follows_ping(iris: FittedModel, tmp_path: Path) -> None:
-    unused = a_free_port()
-    with started_server(iris.directory, tmp_path / "server.log") as server:
+    with (
+        a_free_port() as unused,
+        started_server(iris.directory, tmp_path / "server.log") as server,
+    ):
         server.wait_until_pinged()
         good = run_command("ping", environment={"SAGEMAKER_BIND_TO_PORT": str(server.port)})
         bad = run_command("ping", environment={"SAGEMAKER_BIND_TO_PORT": str(unused)})

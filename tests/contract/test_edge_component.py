@@ -52,8 +52,9 @@ def written(packaged: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def component(written: Path, tmp_path: Path) -> Iterator[DeployedComponent]:
     """The component on a device whose Python environment is that of these tests."""
-    configuration = {"port": str(a_free_port()), "pythonEnvironment": sys.prefix}
-    yield Core(root=tmp_path / "greengrass", platform=DEVICE).deploy(written, configuration)
+    with a_free_port() as port:
+        configuration = {"port": str(port), "pythonEnvironment": sys.prefix}
+        yield Core(root=tmp_path / "greengrass", platform=DEVICE).deploy(written, configuration)
     make_deletable(tmp_path)
 
 

@@ -137,36 +137,38 @@ class ServerProcess(Server):
         return self.process.wait(seconds)
 
 
-def a_free_port() -> int:
-    """Give a loopback port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextmanager
+def a_free_port() -> Iterator[int]:
+    """Give a loopback port nobody listens on, and nobody is given by chance while it is held.
+
+    A server that allows for ports in TIME_WAIT, as ours do, can listen on it all the same.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 @contextmanager
 def started_server(
-    model_directory: Path, log_path: Path, *, port: int | None = None, **environment: str
+    model_directory: Path, log_path: Path, **environment: str
 ) -> Iterator[ServerProcess]:
     """Start the server and end it when the context ends; it may not be ready yet.
 
     Args:
         model_directory: what the container has in /opt/ml/model
         log_path: where its output goes
-        port: instead of a free one
         environment: further variables
     """
-    chosen = a_free_port() if port is None else port
-    variables = {
-        "PATH": os.environ["PATH"],
-        "SAGEMAKER_BIND_TO_PORT": str(chosen),
-        "SM_MODEL_DIR": str(model_directory),
-        "GREENLIGHT_BIND_ADDRESS": "127.0.0.1",
-        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
-        **environment,
-    }
-    with log_path.open("wb") as log:
+    with a_free_port() as port, log_path.open("wb") as log:
+        variables = {
+            "PATH": os.environ["PATH"],
+            "SAGEMAKER_BIND_TO_PORT": str(port),
+            "SM_MODEL_DIR": str(model_directory),
+            "GREENLIGHT_BIND_ADDRESS": "127.0.0.1",
+            "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+            **environment,
+        }
         process = subprocess.Popen(
             [sys.executable, "-m", "server", "serve"],
             cwd=CONTAINER,
@@ -174,15 +176,15 @@ def started_server(
             stdout=log,
             stderr=log,
         )
-    try:
-        yield ServerProcess(process=process, port=chosen, log_path=log_path)
-    finally:
-        process.terminate()
         try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield ServerProcess(process=process, port=port, log_path=log_path)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def run_command(
