@@ -62,8 +62,13 @@ def _convert_svm(scope: Any, operator: Any, container: Any) -> None:
     from onnx import TensorProto
 
     model = operator.raw_operator
-    is_calibrated = model.probability is True  # left out it is a text, "deprecated"
-    if is_calibrated or callable(model.kernel) or model.kernel == "precomputed":
+    if model.probability is True:  # left out it is a text, "deprecated"
+        # ONNX Runtime's own operator couples them in float32 and gave other labels (observed).
+        raise NotImplementedError(
+            f"{type(model).__name__}(probability=True) couples its probabilities by an iteration "
+            f"that has no exact form; CalibratedClassifierCV({type(model).__name__}()) has one"
+        )
+    if callable(model.kernel) or model.kernel == "precomputed":
         _convert_by_skl2onnx(scope, operator, container)
         return
     writer = GraphWriter(scope, operator, container)

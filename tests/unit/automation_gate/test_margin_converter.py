@@ -15,7 +15,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from automation.gate.conversion import convert
+from automation.errors import ConversionError
+from automation.gate.conversion import convert, graph_for
+from automation.gate.feature_facts import features_of
 from tests.support.trained_models import a_model_of_table
 
 ROWS, LABELS = load_iris(return_X_y=True, as_frame=True)
@@ -65,3 +67,14 @@ def test_a_vote_that_flattens_its_transformation_still_predicts() -> None:
     convert(a_model_of_table(voting, ROWS, LABELS.to_numpy()))
 
     assert voting.flatten_transform is True
+
+
+@pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")  # it is deprecated
+@pytest.mark.parametrize("estimator", [SVC(probability=True), NuSVC(probability=True)], ids=str)
+def test_coupled_probabilities_are_refused_with_the_estimator_that_has_a_form(
+    estimator: Any,
+) -> None:
+    trained = a_model_of_table(estimator, ROWS, LABELS.to_numpy())
+
+    with pytest.raises(ConversionError, match=r"CalibratedClassifierCV\((Nu)?SVC\(\)\) has one"):
+        graph_for(trained, features_of(trained), "float64")
