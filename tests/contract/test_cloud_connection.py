@@ -246,7 +246,7 @@ def test_a_stream_has_to_end_in_time(serve: Serve, pool_of: PoolOf) -> None:
         silent(connection)
 
     answer = streamed(pool_of(serve(script).port), end_seconds=0.2)
-    received = []
+    received: list[bytes] = []
 
     with pytest.raises(InstanceTimeout):
         received.extend(answer.parts())

@@ -70,7 +70,7 @@ def code_of(answer: requests.Response) -> str:
 def a_process(folder: Path, shelf: Path, **environment: str) -> Iterator[Platform]:
     """Start a server of its own for what only a process can show."""
     with started_server(
-        folder, folder / "server.log", port=None, SAGEMAKER_MULTI_MODEL="true", **environment
+        folder, folder / "server.log", SAGEMAKER_MULTI_MODEL="true", **environment
     ) as server:
         server.wait_until_pinged()
         yield Platform(server, shelf)
