@@ -294,3 +294,45 @@ def test_more_rows_than_a_request_may_have_are_left_to_be_refused() -> None:
 
     assert short(body) is None
     assert short(json.dumps({"instances": [[1, 2, 3, 4]] * 2}).encode()) is not None
+
+
+def plain_answers(begin: Any, names: Any = (b"n",) * WIDTH + (b"}",)) -> Any:
+    _, _, forest = both_ways(RandomForestClassifier, 3)
+    return greenlight_kernel.PlainAnswers(forest, begin, b"<", b"", names, b"", b"", 1)
+
+
+@pytest.mark.parametrize("given", [None, (b"head",), [], [b"head"] * 2, ["head"]])
+def test_heads_that_do_not_fit_the_rows_are_an_error(given: Any) -> None:
+    answers = plain_answers(lambda answer: given)
+
+    with pytest.raises(ValueError, match=r"one head for each row|give bytes alone"):
+        answers.answer(b"<[[1,2,3,4]]}")
+
+
+def test_what_a_head_fails_with_is_not_hidden() -> None:
+    answers = plain_answers(lambda answer: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        answers.answer(b"<[[1,2,3,4]]}")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((), "0 names given; give 5, one for each feature, and the end"),
+        ((b"n",) * 4, "4 names given; give 5"),
+        ((b"n",) * 4 + ("}",), "give bytes alone"),
+    ],
+)
+def test_names_that_do_not_fit_the_forest_are_refused(names: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plain_answers(lambda answer: [b""], names)
+
+
+def test_other_types_are_refused() -> None:
+    answers = plain_answers(lambda answer: [b""])
+
+    with pytest.raises(TypeError, match="give a body that is bytes"):
+        answers.answer("<[[1,2,3,4]]}")
+    with pytest.raises(TypeError, match=r"must be greenlight_kernel\.Forest"):
+        greenlight_kernel.PlainAnswers(b"", None, b"", b"", (), b"", b"", 1)
