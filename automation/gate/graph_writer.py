@@ -44,6 +44,19 @@ class GraphWriter:
         )
         return output
 
+    def loop(self, most: str, states: list[str], body: Any) -> list[str]:
+        """Add a Loop node: states go through a graph until it says no, or so many times."""
+        outputs = [self._scope.get_unique_variable_name("state") for _ in states]
+        self._container.add_node(
+            "Loop",
+            [most, self.constant(np.array(True)), *states],
+            outputs,
+            name=self._scope.get_unique_operator_name("Loop"),
+            op_version=self._container.target_opset,
+            body=body,
+        )
+        return outputs
+
     def ml_node(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         """Add a node of ONNX's machine learning operators.
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from automation.gate.coupled_probabilities import coupled_probabilities
 from automation.gate.graph_writer import Converter, GraphWriter, declare_float64
 
 
@@ -62,12 +63,6 @@ def _convert_svm(scope: Any, operator: Any, container: Any) -> None:
     from onnx import TensorProto
 
     model = operator.raw_operator
-    if model.probability is True:  # left out it is a text, "deprecated"
-        # ONNX Runtime's own operator couples them in float32 and gave other labels (observed).
-        raise NotImplementedError(
-            f"{type(model).__name__}(probability=True) couples its probabilities by an iteration "
-            f"that has no exact form; CalibratedClassifierCV({type(model).__name__}()) has one"
-        )
     if callable(model.kernel) or model.kernel == "precomputed":
         _convert_by_skl2onnx(scope, operator, container)
         return
@@ -95,6 +90,9 @@ def _convert_svm(scope: Any, operator: Any, container: Any) -> None:
         third = writer.node("Mul", [size, writer.constant(np.array(3.0))])
         scores = writer.node("Add", [votes, writer.node("Div", [sums, third])])
     decisive = scores if model.break_ties and len(model.classes_) > 2 else votes
+    if model.probability is True:  # left out it is a text, "deprecated"
+        pairs = list(combinations(range(len(model.classes_)), 2))
+        scores = coupled_probabilities(writer, margins, model, pairs)
     writer.finish_classifier(decisive, scores, model.classes_)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from automation.errors import ConversionError
-from automation.gate.conversion import convert, graph_for
+from automation.gate.answers import sklearn_answers
+from automation.gate.conversion import convert, graph_for, onnx_answers
 from automation.gate.feature_facts import features_of
+from automation.gate.packaging import package_trained
 from tests.support.trained_models import a_model_of_table
 
 ROWS, LABELS = load_iris(return_X_y=True, as_frame=True)
@@ -70,11 +72,26 @@ def test_a_vote_that_flattens_its_transformation_still_predicts() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")  # it is deprecated
-@pytest.mark.parametrize("estimator", [SVC(probability=True), NuSVC(probability=True)], ids=str)
-def test_coupled_probabilities_are_refused_with_the_estimator_that_has_a_form(
-    estimator: Any,
-) -> None:
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("kind", [SVC, NuSVC])
+def test_coupled_probabilities_stop_where_libsvm_stops(kind: Any, classes: int) -> None:
+    kept = (2 - classes < LABELS).to_numpy()
+    estimator = kind(probability=True, random_state=0)
+    trained = a_model_of_table(estimator, ROWS[kept], NAMES[kept])
+    rows = np.random.default_rng(1).uniform(0.0, 8.0, (500, 4))
+
+    graph = graph_for(trained, features_of(trained), "float64")
+
+    expected, given = sklearn_answers(trained, rows), onnx_answers(graph, trained, rows)
+    assert (given.labels == expected.labels).all()
+    np.testing.assert_allclose(given.probabilities[0], expected.probabilities[0], atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
+def test_coupled_probabilities_pass_the_whole_gate(tmp_path: Path) -> None:
+    estimator = make_pipeline(StandardScaler(), SVC(probability=True, random_state=0))
     trained = a_model_of_table(estimator, ROWS, LABELS.to_numpy())
 
-    with pytest.raises(ConversionError, match=r"CalibratedClassifierCV\((Nu)?SVC\(\)\) has one"):
-        graph_for(trained, features_of(trained), "float64")
+    packaged = package_trained("iris", trained, tmp_path)
+
+    assert packaged.checked_rows > len(ROWS)
