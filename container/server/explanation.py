@@ -73,8 +73,9 @@ def explainable(content: bytes | None) -> Explainable:
     if content is None:
         raise NotExplainableError(
             "this model has no explanations: they are for single decision trees, random forests, "
-            "extra trees and gradient boosting of one output (not inside a pipeline); leave out "
-            "x-greenlight-explain and the field explain"
+            "extra trees and gradient boosting of one output; not inside a pipeline, whose trees "
+            "see other features than those that are sent, and not for histogram gradient boosting; "
+            "leave out x-greenlight-explain and the field explain"
         )
     return compiled_forest(content) or FlatForest(content)
 
