@@ -137,7 +137,7 @@ def graph_for(trained: TrainedModel, features: Sequence[Feature], float_type: st
             content=model.SerializeToString(deterministic=True),
             float_type=float_type,
             features=tuple(features),
-            inputs=inputs,
+            inputs=_as_named(inputs, model),
             label_output=labels,
             probability_outputs=probabilities,
         )
@@ -231,6 +231,12 @@ def _written(
             custom_shape_calculators=shapes,
             options=_options(estimator) if trained.is_classifier else None,
         )
+
+
+def _as_named(inputs: Sequence[GraphInput], model: Any) -> tuple[GraphInput, ...]:
+    """Call the inputs as the graph does: skl2onnx keeps their order, but not `width (cm)`."""
+    names = (given.name for given in model.graph.input)
+    return tuple(replace(given, name=name) for given, name in zip(inputs, names, strict=True))
 
 
 def _options(estimator: Any) -> dict[int, dict[str, bool]]:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PowerTransformer, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, PowerTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from automation.driver import ROOT
@@ -84,6 +86,24 @@ def test_rows_scikit_learn_refuses_are_left_out_and_fail_in_the_graph_too() -> N
     assert given.is_answered.tolist() == expected.is_answered.tolist()
     assert (~expected.is_answered).mean() > 0.3
     assert sklearn_answers(trained, trained.training_rows).is_answered.all()
+
+
+def test_columns_are_fed_whatever_they_are_called(tmp_path: Path) -> None:
+    # skl2onnx calls them petal_width__cm_ and so on, and the second of a kind a_b1.
+    names = {"age": "petal width (cm)", "income": "a b", "city": "a_b", "member": '1. "member"?'}
+    frame = a_table(gaps=True).rename(columns=names)
+    encoder = OneHotEncoder(handle_unknown="ignore")
+    columns = make_column_transformer((encoder, ["a_b"]), remainder=SimpleImputer())
+    trained = a_model_of_table(
+        make_pipeline(columns, LogisticRegression(max_iter=500)),
+        frame,
+        (frame["petal width (cm)"] > 45).to_numpy().astype(int),
+    )
+
+    packaged = package_trained("named", trained, tmp_path)
+
+    inputs = packaged.artifact.manifest["onnx"]["inputs"]
+    assert [given["features"] for given in inputs] == [[name] for name in names.values()]
 
 
 def test_an_estimator_without_an_onnx_form_is_refused() -> None:
