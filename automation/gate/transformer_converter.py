@@ -2,7 +2,7 @@
 
 Splines and quantiles are tables with a row for each piece between two knots; an imputer that
 predicts what is missing is its estimators in a row; a linear decomposition is asked what it makes
-of nothing and of each feature alone.
+of each feature alone.
 
 Source: scikit-learn 1.9, `preprocessing/_polynomial.py` (`SplineTransformer.transform`),
 `impute/_iterative.py` (`transform`, `_impute_one_feature`), `impute/_base.py`
@@ -11,6 +11,7 @@ Source: scikit-learn 1.9, `preprocessing/_polynomial.py` (`SplineTransformer.tra
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -210,13 +211,11 @@ def _convert_selector(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
-    """Write the matrix of a linear decomposition."""
-    model = operator.raw_operator
-    writer = GraphWriter(scope, operator, container)
+    """Write the mean and the matrix of a linear decomposition; of the matrix it is asked."""
+    model = copy.copy(operator.raw_operator)
     center = np.asarray(getattr(model, "mean_", np.zeros(model.n_features_in_)), dtype=np.float64)
-    units = np.eye(model.n_features_in_)
-    start = model.transform(center.reshape(1, -1))
-    matrix = model.transform(units + center) - start
+    model.mean_ = np.zeros_like(center)
+    writer = GraphWriter(scope, operator, container)
     moved = writer.node("Sub", [writer.doubles(), writer.constant(center.reshape(1, -1))])
-    product = writer.node("MatMul", [moved, writer.constant(matrix)])
-    writer.write(writer.node("Add", [product, writer.constant(start)]), operator.outputs[0])
+    matrix = writer.constant(model.transform(np.eye(len(center))))
+    writer.write(writer.node("MatMul", [moved, matrix]), operator.outputs[0])
