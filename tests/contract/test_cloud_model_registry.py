@@ -241,6 +241,20 @@ def test_a_deleted_versions_number_does_not_come_again(user: CloudUser) -> None:
     )
 
 
+def test_the_record_tells_which_version_was_deleted(user: CloudUser) -> None:
+    a_group(user, "erased")
+    arn = a_version(user, "erased")
+
+    user.sagemaker.delete_model_package(ModelPackageName=arn)
+
+    deletions = [
+        event["model_package_name"]
+        for event in user.control("record")["events"]
+        if event["kind"] == "api_call" and event["operation"] == "DeleteModelPackage"
+    ]
+    assert deletions[-1] == arn
+
+
 def test_what_is_not_rehearsed_is_refused_by_name(user: CloudUser) -> None:
     a_group(user, "plain")
     specification = {"Containers": [{"Image": IMAGE}], **SERVED}

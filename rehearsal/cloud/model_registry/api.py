@@ -15,6 +15,7 @@ from rehearsal.cloud.model_registry.version import GROUP, VERSION
 
 RECORDED = {
     "model_package_group_name": "ModelPackageGroupName",
+    "model_package_name": "ModelPackageName",
     "model_package_arn": "ModelPackageArn",
     "model_approval_status": "ModelApprovalStatus",
 }
