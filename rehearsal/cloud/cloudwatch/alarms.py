@@ -160,7 +160,7 @@ class Alarms:
     def evaluate(self) -> list[Fired]:
         """Evaluate what is due; return the Auto Scaling actions to run now.
 
-        Whoever calls may be late by several evaluations: none of them is left out.
+        Whoever calls may be late by several evaluations, of which MAXIMUM_MISSED are made up for.
         """
         for moment in self._moments_due():
             for alarm in list(self.by_name.values()):
