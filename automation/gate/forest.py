@@ -52,7 +52,7 @@ class Ensemble:
     start: float = 0.0
     divisor: float = 1.0
     is_answer: bool = True
-    labels: list[int | str] | None = None
+    labels: list[bool | int | str] | None = None
 
 
 def forest_bytes(estimator: Any) -> bytes | None:
@@ -138,13 +138,13 @@ def _ensemble(estimator: Any) -> Ensemble | None:
     return None
 
 
-def _labels(estimator: Any) -> list[int | str] | None:
-    """The estimator's classes; None for a regressor, empty where they are no numbers or names."""
+def _labels(estimator: Any) -> list[bool | int | str] | None:
+    """The estimator's classes; None for a regressor, empty where they are of another kind."""
     classes = getattr(estimator, "classes_", None)
     if classes is None:
         return None
     plain = [] if isinstance(classes, list) else classes.tolist()
-    return plain if {type(label) for label in plain} in ({int}, {str}) else []
+    return plain if {type(label) for label in plain} in ({bool}, {int}, {str}) else []
 
 
 def _boosted(estimator: Any) -> Ensemble | None:

@@ -56,7 +56,7 @@ class ForestRuntime:
     """
 
     def __init__(
-        self, manifest: Manifest, forest: CompiledForest, labels: list[int | str] | None
+        self, manifest: Manifest, forest: CompiledForest, labels: list[bool | int | str] | None
     ) -> None:
         outputs = len(manifest.classes) if manifest.task == Task.CLASSIFICATION else 1
         given = (len(manifest.features), outputs, None if labels is None else len(labels))
@@ -139,11 +139,11 @@ def forest_runtime(manifest: Manifest, content: bytes) -> ForestRuntime | None:
     return ForestRuntime(manifest, forest, labels_from_content(content))
 
 
-def labels_from_content(content: bytes) -> list[int | str] | None:
+def labels_from_content(content: bytes) -> list[bool | int | str] | None:
     """Read the estimator's own classes, which end a `forest.bin`; None for a regressor.
 
     Raises:
-        ArtifactError: there are none, or they are not numbers or names
+        ArtifactError: there are none, or they are not booleans, numbers or names
     """
     size = int.from_bytes(content[LABELS_AT : LABELS_AT + 4], "little")
     try:
@@ -151,9 +151,11 @@ def labels_from_content(content: bytes) -> list[int | str] | None:
     except ValueError as error:
         raise ArtifactError(f"{FOREST_FILE} has labels that are not JSON: {error}") from error
     if labels is not None and (
-        not isinstance(labels, list) or not all(type(label) in (int, str) for label in labels)
+        not isinstance(labels, list) or not all(type(label) in (bool, int, str) for label in labels)
     ):
-        raise ArtifactError(f"{FOREST_FILE} has labels that are neither numbers nor names")
+        raise ArtifactError(
+            f"{FOREST_FILE} has labels that are neither booleans, numbers nor names"
+        )
     return labels
 
 

@@ -41,6 +41,9 @@ class OnnxRuntime:
         self._session = session
         self._outputs = [manifest.label_output, *manifest.probability_outputs]
         self._indexes = indexes_by_label(manifest)
+        own = [type(label) for of in manifest.labels for label in of]
+        # A graph has numbers for them, which JSON would tell from what `predict` gives.
+        self._has_booleans = bool(own) and set(own) == {bool}
 
     def predict(self, inputs: Inputs) -> Prediction:
         """Answer the rows of these inputs.
@@ -53,7 +56,7 @@ class OnnxRuntime:
         except Exception as error:
             # ONNX Runtime's errors have no base class of their own.
             raise PredictionError(f"ONNX Runtime: {type(error).__name__}: {error}") from error
-        labels = plain_labels(answers[0])
+        labels = plain_labels(answers[0].astype(bool) if self._has_booleans else answers[0])
         if self.manifest.task == Task.REGRESSION:
             return Prediction(labels=labels, class_indexes=[], probabilities=None)
         probabilities: Any = None

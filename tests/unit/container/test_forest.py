@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,14 +50,16 @@ def test_a_classifier_answers_labels_indexes_and_probabilities() -> None:
     assert prediction.probabilities.tobytes() == fitted.answers.tobytes()
 
 
-def test_named_classes_are_answered_by_name() -> None:
+@pytest.mark.parametrize("classes", [["no", "yes"], [False, True], [-1, 1]])
+def test_classes_are_answered_as_the_estimator_names_them(classes: list[Any]) -> None:
     rows = np.arange(20.0).reshape(10, 2)
-    estimator = RandomForestClassifier(3, random_state=1).fit(rows, ["no"] * 5 + ["yes"] * 5)
+    estimator = RandomForestClassifier(3, random_state=1).fit(rows, np.repeat(classes, 5))
     fitted = FittedForest(estimator=estimator, content=forest_bytes(estimator) or b"", rows=rows)
     runtime = forest_runtime(its_manifest(fitted), fitted.content)
     assert runtime is not None
 
-    assert runtime.predict({"X": rows}).labels == estimator.predict(rows).tolist()
+    labels = runtime.predict({"X": rows}).labels
+    assert json.dumps(labels) == json.dumps(estimator.predict(rows).tolist())
 
 
 @pytest.mark.parametrize("kind", [RandomForestRegressor, GradientBoostingRegressor])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,16 @@ def test_classes_of_any_kind_are_answered_by_their_index(
 
     assert prediction.class_indexes == [0, 1, 2]
     assert prediction.labels == labels
+
+
+def test_booleans_are_answered_as_booleans(tmp_path: Path) -> None:
+    fitted = an_iris_classifier(tmp_path, labels=[False, True, True])
+    change_json(tmp_path / "manifest.json", labels=[False, True], classes=["False", "True"])
+
+    prediction = predicted(tmp_path, fitted.rows[::50].astype(np.float32))
+
+    assert prediction.class_indexes == [0, 1, 1]
+    assert json.dumps(prediction.labels) == "[false, true, true]"
 
 
 @pytest.mark.parametrize(
