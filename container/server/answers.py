@@ -1,6 +1,6 @@
 """The rule how a prediction is told: what every encoder writes, as plain values.
 
-`quick_answers` writes the same for the commonest models and requests, only faster.
+`plain_writer` writes the same for the commonest models and requests, only faster.
 """
 
 from __future__ import annotations

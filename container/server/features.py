@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from .manifest import Category, Feature, FeatureType, Manifest, ModelInput, TensorType
 from .model import Inputs
-from .quick_answers import QuickAnswers, Weave
+from .plain_writer import PlainWriter, Weave
 
 LARGEST_INT64 = 2**63 - 1
 FLOATS: dict[TensorType, type[np.floating[Any]]] = {
@@ -53,8 +53,8 @@ class Schema:
         rules: one for each feature, in order
         positions: of the features, by name
         plain_type: set where the model takes nothing but one tensor of floats and every finite
-            number is allowed in it, which is what the fast paths serve
-        quick: writes the answers of such models that have a single output
+            number is allowed in it, which is what the short ways serve
+        plain_writer: writes the answers of such models that have a single output
         pack_rows: the kernel's own reading of rows of float32; None where it cannot be used
         max_rows: most instances in one request
     """
@@ -64,7 +64,7 @@ class Schema:
     rules: tuple[FeatureRule, ...]
     positions: Mapping[str, int]
     plain_type: type[np.floating[Any]] | None
-    quick: QuickAnswers | None
+    plain_writer: PlainWriter | None
     pack_rows: Callable[[Any, int], bytes | None] | None
     max_rows: int
 
@@ -76,14 +76,14 @@ def schema_from_manifest(manifest: Manifest, max_rows: int, *, with_kernel: bool
         with_kernel: whether the compiled module may be used where there is one
     """
     plain_type = _plain_type(manifest)
-    is_quick = plain_type is not None and not manifest.outputs
+    is_plain = plain_type is not None and not manifest.outputs
     return Schema(
         manifest=manifest,
         feature_names=manifest.feature_names,
         rules=tuple(_rule(feature, manifest.inputs) for feature in manifest.features),
         positions={name: position for position, name in enumerate(manifest.feature_names)},
         plain_type=plain_type,
-        quick=QuickAnswers(manifest, _weave() if with_kernel else None) if is_quick else None,
+        plain_writer=PlainWriter(manifest, _weave() if with_kernel else None) if is_plain else None,
         pack_rows=_pack_rows() if with_kernel and plain_type is np.float32 else None,
         max_rows=max_rows,
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from .content_type import JSON
 from .features import Schema
 from .forest import CompiledForest
-from .quick_answers import CLOSING, OPENING
+from .plain_writer import CLOSING, OPENING
 from .rsgi import Headers
 
 PLAIN_ACCEPTS = (None, "*/*", JSON)
@@ -40,17 +40,17 @@ def plain_forest(schema: Schema, forest: CompiledForest, max_rows: int) -> Plain
     Args:
         max_rows: more rows are left to the codecs
     """
-    quick = schema.quick
-    if quick is None or schema.pack_rows is None:
+    writer = schema.plain_writer
+    if writer is None or schema.pack_rows is None:
         return None
     from greenlight_kernel import PlainAnswers
 
     answer: PlainAnswer = PlainAnswers(
         forest,
-        begin=quick.heads_of_packed,
+        begin=writer.heads_of_bytes,
         beginning=BEGINNING,
         opening=OPENING,
-        names=quick.names,
+        names=writer.names,
         separator=b",",
         closing=CLOSING,
         most_rows=min(max_rows, schema.max_rows),

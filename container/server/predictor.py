@@ -17,7 +17,7 @@ from .batching import Batcher, Part, predict_together
 from .codecs import (
     Form,
     Request,
-    body_from_packed,
+    body_from_bytes,
     body_from_prediction,
     json_body,
     request_from_body,
@@ -129,7 +129,7 @@ class ModelPredictor:
         self.batches = batches
         self._predict_packed: Callable[[bytes], bytes] | None = None
         self._answer_plain: PlainAnswer | None = None
-        if isinstance(runtime, ForestRuntime) and schema.quick is not None:
+        if isinstance(runtime, ForestRuntime) and schema.plain_writer is not None:
             self._predict_packed = runtime.predict_packed
             self._answer_plain = plain_forest(schema, runtime.forest, inline_rows)
         self.batcher = Batcher(
@@ -167,7 +167,7 @@ class ModelPredictor:
             written, request = self._decoded(invocation)
         rows = len(request.rows)
         if rows <= self._inline_rows and not self.batches:
-            answer = self._packed_answer(written, request)
+            answer = self._answer_packed(written, request)
             if answer is not None:
                 return answer
             prediction = self._runtime.predict(request.inputs)
@@ -200,7 +200,7 @@ class ModelPredictor:
             return None
         if self.batches and not is_alone:
             return Prepared(written, request)
-        answer = self._packed_answer(written, request)
+        answer = self._answer_packed(written, request)
         if answer is not None:
             return answer
         return self._encoded(written, request, self._runtime.predict(request.inputs), None)
@@ -229,14 +229,14 @@ class ModelPredictor:
             request.explain = is_explanation_wanted(invocation.headers) or request.explain
         return written, request
 
-    def _packed_answer(self, written: str, request: Request) -> Answer | None:
+    def _answer_packed(self, written: str, request: Request) -> Answer | None:
         """Answer the commonest request of a forest without making arrays of it."""
         packed = request.packed
         if packed is None or self._predict_packed is None or request.form is not Form.INSTANCES:
             return None
         if written != JSON:
             return None
-        body = body_from_packed(written, request, self._predict_packed(packed), self._schema)
+        body = body_from_bytes(written, request, self._predict_packed(packed), self._schema)
         return None if body is None else Answer(written, body, (), len(request.rows))
 
     def _encoded(

@@ -23,12 +23,12 @@ from ..features import Schema
 from ..model import Prediction
 from ..request import Form, Request
 from .csv_body import decode_csv, encode_csv
-from .json_body import decode_json, encode_json, encode_packed
+from .json_body import decode_json, encode_bytes, encode_json
 from .json_lines import decode_json_lines, encode_json_lines
 from .json_text import EXAMPLE, json_body
 from .npy_body import decode_npy, encode_npy
 
-__all__ = ["Form", "Request", "body_from_packed", "body_from_prediction", "json_body"]
+__all__ = ["Form", "Request", "body_from_bytes", "body_from_prediction", "json_body"]
 
 
 def request_from_body(media_type: str, body: bytes, schema: Schema) -> Request:
@@ -65,7 +65,7 @@ def body_from_prediction(
     return ENCODERS[media_type](request, prediction, schema, explanations)
 
 
-def body_from_packed(
+def body_from_bytes(
     media_type: str, request: Request, answer: bytes, schema: Schema
 ) -> bytes | None:
     """Encode what a kernel answered to the packed rows of a request.
@@ -77,7 +77,7 @@ def body_from_packed(
     Returns:
         None where the answer has to be made a prediction first, for `body_from_prediction`
     """
-    return encode_packed(request, answer, schema) if media_type == JSON else None
+    return encode_bytes(request, answer, schema) if media_type == JSON else None
 
 
 DECODERS: dict[str, Callable[[bytes, Schema], Request]] = {

@@ -51,18 +51,18 @@ def encode_json(
     """Write the answer in the form the request had."""
     if request.form is Form.FEATURES:
         return json_body(plain_answers(prediction, schema.manifest, explanations))
-    if schema.quick is not None and request.is_plain and explanations is None:
-        written = schema.quick.written(request.text, prediction, b",")
+    if schema.plain_writer is not None and request.is_plain and explanations is None:
+        written = schema.plain_writer.written(request.text, prediction, b",")
         return b'{"predictions":[%b]}' % written
     told = answers(request.rows, prediction, schema.manifest, explanations)
     return json_body({"predictions": list(told)})
 
 
-def encode_packed(request: Request, answer: bytes, schema: Schema) -> bytes | None:
+def encode_bytes(request: Request, answer: bytes, schema: Schema) -> bytes | None:
     """Write what a kernel answered, if that needs nothing but the answer itself."""
-    if schema.quick is None or request.form is Form.FEATURES or request.explain:
+    if schema.plain_writer is None or request.form is Form.FEATURES or request.explain:
         return None
-    written = schema.quick.written_of_packed(request.text, answer, b",")
+    written = schema.plain_writer.written_of_bytes(request.text, answer, b",")
     return b'{"predictions":[%b]}' % written
 
 

@@ -95,8 +95,8 @@ def encode_json_lines(
             for position in range(len(request.rows))
         ]
         return b"\n".join(lines) + b"\n"
-    if schema.quick is not None and request.is_plain and explanations is None:
-        return schema.quick.written(request.text, prediction, b"\n") + b"\n"
+    if schema.plain_writer is not None and request.is_plain and explanations is None:
+        return schema.plain_writer.written(request.text, prediction, b"\n") + b"\n"
     told = answers(request.rows, prediction, schema.manifest, explanations)
     return b"\n".join(map(json_body, told)) + b"\n"
 

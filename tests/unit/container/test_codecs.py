@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from server.codecs import (
     Form,
     Request,
-    body_from_packed,
+    body_from_bytes,
     body_from_prediction,
     json_body,
     request_from_body,
@@ -284,14 +284,14 @@ def test_a_type_without_a_place_for_explanations_is_not_acceptable_with_them(
     )
 
 
-def test_a_packed_answer_is_encoded_as_json_alone() -> None:
+def test_an_answer_in_bytes_is_encoded_as_json_alone() -> None:
     answer = np.array([[0.25, 0.75], [1, 0]]).tobytes()
 
-    written = body_from_packed(JSON, a_request(), answer, a_schema())
+    written = body_from_bytes(JSON, a_request(), answer, a_schema())
 
     assert written is not None
     assert [each["confidence"] for each in json.loads(written)["predictions"]] == [0.75, 1.0]
-    assert body_from_packed(CSV, a_request(), answer, a_schema()) is None
+    assert body_from_bytes(CSV, a_request(), answer, a_schema()) is None
 
 
 JSON_VALUES: st.SearchStrategy[Any] = st.recursive(

@@ -79,7 +79,7 @@ def test_a_header_read_quickly_is_the_one_read_exactly(
 ) -> None:
     body = (header.format(*names) + end + rest).encode()
     schema = a_schema(names=names)
-    exact_schema = replace(schema, plain_type=None, quick=None, pack_rows=None)
+    exact_schema = replace(schema, plain_type=None, plain_writer=None, pack_rows=None)
 
     def read(schema: Schema) -> object:
         try:
@@ -154,9 +154,9 @@ def test_cells_the_features_do_not_allow_are_refused(body: bytes, message: str) 
     rows=st.lists(st.lists(CELLS, min_size=1, max_size=3), max_size=4),
     end=st.sampled_from(["\n", "\r", "\r\n", "\r\r\n"]),
 )
-def test_the_quick_reading_never_contradicts_the_exact_one(rows: list[list[str]], end: str) -> None:
+def test_the_plain_reading_never_contradicts_the_exact_one(rows: list[list[str]], end: str) -> None:
     body = end.join(map(",".join, rows)).encode()
-    exact_schema = replace(a_schema(), plain_type=None, quick=None, pack_rows=None)
+    exact_schema = replace(a_schema(), plain_type=None, plain_writer=None, pack_rows=None)
 
     def read(schema: Schema) -> object:
         try:

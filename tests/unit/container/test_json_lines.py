@@ -162,9 +162,9 @@ def test_explanations_stay_with_their_line(form: Form) -> None:
 
 
 @given(lines=st.lists(st.sampled_from(LINES), max_size=4))
-def test_the_quick_reading_never_contradicts_the_exact_one(lines: list[str]) -> None:
+def test_the_plain_reading_never_contradicts_the_exact_one(lines: list[str]) -> None:
     body = "\n".join(lines).encode()
-    exact_schema = replace(a_schema(), plain_type=None, quick=None, pack_rows=None)
+    exact_schema = replace(a_schema(), plain_type=None, plain_writer=None, pack_rows=None)
 
     def read(schema: Schema) -> object:
         try:

@@ -17,7 +17,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeRegressor
 
 from automation.gate.forest import forest_bytes
-from server.codecs import body_from_packed, request_from_body
+from server.codecs import body_from_bytes, request_from_body
 from server.content_type import JSON
 from server.features import Schema, schema_from_manifest
 from server.forest import compiled_forest
@@ -58,7 +58,7 @@ def the_long_way(body: bytes, schema: Schema, forest: Any) -> bytes | None:
     """Answer through the codecs."""
     request = request_from_body(JSON, body, schema)
     assert request.packed is not None
-    return body_from_packed(JSON, request, forest.predict(request.packed), schema)
+    return body_from_bytes(JSON, request, forest.predict(request.packed), schema)
 
 
 def as_text(row: list[str]) -> str:

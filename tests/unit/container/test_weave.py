@@ -36,9 +36,9 @@ def test_answers_are_the_same_with_the_kernel_and_without(
 
     written = []
     for with_kernel in (True, False):
-        quick = schema_from_manifest(manifest, 100, with_kernel=with_kernel).quick
-        assert quick is not None
-        written.append(quick.written_of_packed(text, answer, separator.encode()))
+        writer = schema_from_manifest(manifest, 100, with_kernel=with_kernel).plain_writer
+        assert writer is not None
+        written.append(writer.written_of_bytes(text, answer, separator.encode()))
 
     assert written[0] == written[1]
     assert written[0].count(b"input_features") == len(rows)

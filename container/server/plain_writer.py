@@ -93,13 +93,12 @@ class Heads(dict[Key, bytes]):
         ]
 
 
-class QuickAnswers:
-    """The pieces of one model's answers; safe to use from several threads.
+class PlainWriter:
+    """Writes one model's answers to rows of plain numbers; safe to use from several threads.
 
     Args:
         manifest: of a model with one output and features that are all numbers
         weave: of the kernel; None where it cannot be used
-        names: what stands before each number of a row, and after its last
     """
 
     def __init__(self, manifest: Manifest, weave: Weave | None = None) -> None:
@@ -112,6 +111,7 @@ class QuickAnswers:
         self._template = b"%b" + b",".join(b"%b:%%b" % name for name in escaped) + b"}}"
         echoed = [orjson.dumps(name) + b":" for name in manifest.feature_names]
         names = [echoed[0], *(b"," + name for name in echoed[1:])]
+        # What stands before each number of a row, and after its last.
         self.names = (*names, b"}}")
 
     def written(self, text: bytes, prediction: Prediction, separator: bytes) -> bytes:
@@ -129,16 +129,16 @@ class QuickAnswers:
             return self._joined(fresh, text, separator)
         return self._joined([heads[key] for key in _keys(prediction)], text, separator)
 
-    def written_of_packed(self, text: bytes, answer: bytes, separator: bytes) -> bytes:
+    def written_of_bytes(self, text: bytes, answer: bytes, separator: bytes) -> bytes:
         """Write the answers of a kernel, which come as float64 numbers in C order.
 
         Args:
             answer: a classifier's probabilities, of which it predicts the first greatest one, or a
                 regressor's values
         """
-        return self._joined(self.heads_of_packed(answer), text, separator)
+        return self._joined(self.heads_of_bytes(answer), text, separator)
 
-    def heads_of_packed(self, answer: bytes) -> list[bytes]:
+    def heads_of_bytes(self, answer: bytes) -> list[bytes]:
         """Write what the answers of a kernel begin with; its rows as above."""
         if self._is_regressor:
             return _values(np.frombuffer(answer).tolist())

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from server.answers import answers
 from server.codecs import json_body
 from server.model import Prediction
-from server.quick_answers import LARGEST_MEMO_BYTES, Heads, QuickAnswers
+from server.plain_writer import LARGEST_MEMO_BYTES, Heads, PlainWriter
 from tests.support.schemas import a_schema
 
 ODD_NAMES = ('50 % "of" it', "ä\n", "{}%b%%s", "a,b]")
@@ -35,53 +35,53 @@ def told(rows: Any, prediction: Prediction, classes: tuple[str, ...]) -> Any:
 @given(shares=SHARES, data=st.data())
 def test_what_is_written_of_classes_is_what_the_rule_says(shares: Any, data: Any) -> None:
     classes = ('"a"', "b%:0.0", "ü")
-    quick = a_schema(names=ODD_NAMES, classes=classes).quick
+    writer = a_schema(names=ODD_NAMES, classes=classes).plain_writer
     rows = ROWS[: len(shares)]
     indexes = data.draw(st.lists(st.integers(0, 2), min_size=len(rows), max_size=len(rows)))
     prediction = Prediction(labels=indexes, class_indexes=indexes, probabilities=shares)
-    assert quick is not None
+    assert writer is not None
 
-    first = quick.written(json.dumps(rows).encode(), prediction, b",")
-    again = quick.written(json.dumps(rows, indent=1).encode(), prediction, b",")
+    first = writer.written(json.dumps(rows).encode(), prediction, b",")
+    again = writer.written(json.dumps(rows, indent=1).encode(), prediction, b",")
 
     assert json.loads(b"[" + first + b"]") == told(rows, prediction, classes)
     assert first == again
 
 
 @given(shares=SHARES)
-def test_a_packed_answer_predicts_the_first_greatest_class(shares: Any) -> None:
+def test_an_answer_in_bytes_predicts_the_first_greatest_class(shares: Any) -> None:
     classes = ("a", "b", "c")
-    quick = a_schema(names=ODD_NAMES, classes=classes).quick
+    writer = a_schema(names=ODD_NAMES, classes=classes).plain_writer
     rows, exact = ROWS[: len(shares)], shares.astype(np.float64)
     indexes = exact.argmax(axis=1).tolist()
     prediction = Prediction(labels=indexes, class_indexes=indexes, probabilities=exact)
-    assert quick is not None
+    assert writer is not None
 
-    written = quick.written_of_packed(json.dumps(rows).encode(), exact.tobytes(), b",")
+    written = writer.written_of_bytes(json.dumps(rows).encode(), exact.tobytes(), b",")
 
     assert json.loads(b"[" + written + b"]") == told(rows, prediction, classes)
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_what_is_written_of_values_is_what_the_rule_says(count: int) -> None:
-    quick = a_schema(names=ODD_NAMES, classes=()).quick
+    writer = a_schema(names=ODD_NAMES, classes=()).plain_writer
     values = [1.5, -2e-9, 3.0][:count]
     prediction = Prediction(labels=values, class_indexes=[], probabilities=None)
     text = json.dumps(ROWS[:count]).encode()
-    assert quick is not None
+    assert writer is not None
 
-    written = quick.written(text, prediction, b",")
+    written = writer.written(text, prediction, b",")
 
     assert json.loads(b"[" + written + b"]") == told(ROWS[:count], prediction, ())
-    assert quick.written_of_packed(text, np.array(values).tobytes(), b",") == written
+    assert writer.written_of_bytes(text, np.array(values).tobytes(), b",") == written
 
 
 def test_classes_without_probabilities_are_written_alone() -> None:
-    quick = a_schema().quick
+    writer = a_schema().plain_writer
     prediction = Prediction(labels=["x", "y"], class_indexes=[1, 0], probabilities=None)
-    assert quick is not None
+    assert writer is not None
 
-    written = quick.written(b"[[1,2],[3,4]]", prediction, b"\n")
+    written = writer.written(b"[[1,2],[3,4]]", prediction, b"\n")
 
     assert written == (
         b'{"predicted_class":"ver,sicolor","predicted_class_index":1,'
@@ -103,14 +103,14 @@ def test_a_float32_is_written_in_its_shortest_form() -> None:
 
 
 @pytest.fixture(scope="module")
-def full() -> QuickAnswers:
-    """Quick answers after so many different rows that nothing more is remembered."""
-    quick = a_schema(names=ODD_NAMES, classes=("a", "b", "c")).quick
-    assert quick is not None
+def full() -> PlainWriter:
+    """A writer after so many different rows that nothing more is remembered."""
+    writer = a_schema(names=ODD_NAMES, classes=("a", "b", "c")).plain_writer
+    assert writer is not None
     for number in range(4000):
         shares = np.array([number / 4000, 1 - number / 4000, 0.0])
-        quick.written_of_packed(b"[[0,0,0,0]]", shares.tobytes(), b",")
-    return quick
+        writer.written_of_bytes(b"[[0,0,0,0]]", shares.tobytes(), b",")
+    return writer
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -125,27 +125,27 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 @given(shares=SHARES)
-def test_what_is_not_remembered_is_written_alike(full: QuickAnswers, shares: Any) -> None:
+def test_what_is_not_remembered_is_written_alike(full: PlainWriter, shares: Any) -> None:
     classes = ("a", "b", "c")
-    quick = a_schema(names=ODD_NAMES, classes=classes).quick
+    writer = a_schema(names=ODD_NAMES, classes=classes).plain_writer
     exact = shares.astype(np.float64)
     indexes = exact.argmax(axis=1).tolist()
     prediction = Prediction(labels=indexes, class_indexes=indexes, probabilities=shares)
     text = json.dumps(ROWS[: len(shares)]).encode()
-    assert quick is not None
+    assert writer is not None
 
     for separator in (b",", b"\n"):
-        assert full.written(text, prediction, separator) == quick.written(
+        assert full.written(text, prediction, separator) == writer.written(
             text, prediction, separator
         )
-        assert full.written_of_packed(text, exact.tobytes(), separator) == (
-            quick.written_of_packed(text, exact.tobytes(), separator)
+        assert full.written_of_bytes(text, exact.tobytes(), separator) == (
+            writer.written_of_bytes(text, exact.tobytes(), separator)
         )
 
 
-def test_a_model_of_several_outputs_or_other_values_has_no_quick_answers() -> None:
+def test_a_model_of_several_outputs_or_other_values_has_no_plain_writer() -> None:
     from server.manifest import Output
     from tests.support.schemas import a_mixed_schema
 
-    assert a_mixed_schema().quick is None
-    assert a_schema(outputs=[Output(name="a", classes=())], classes=()).quick is None
+    assert a_mixed_schema().plain_writer is None
+    assert a_schema(outputs=[Output(name="a", classes=())], classes=()).plain_writer is None
