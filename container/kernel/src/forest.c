@@ -232,15 +232,19 @@ static int has_missing(const float *rows, size_t count)
 int forest_predict(const Forest *forest, const float *rows, size_t count, double *out)
 {
     size_t outputs = forest->outputs, numbers = count * forest->features;
-    int with_missing = has_missing(rows, numbers);
     for (size_t i = 0; i < count * outputs; i++) out[i] = forest->start;
-    if (forest->strike && !with_missing && count >= ASKED_ROWS)
+    if (forest->strike && count >= ASKED_ROWS && !has_missing(rows, numbers))
         forest_ask(forest, rows, count, out);
     else {
         /* Whole groups are walked; the rows that fill up the last one are 0. */
         uint32_t *keys = calloc(count / LANES + 1, LANES * forest->features * sizeof(uint32_t));
         if (!keys) return -1;
-        for (size_t i = 0; i < numbers; i++) keys[i] = forest_key(rows[i]);
+        int with_missing = 0;
+        /* Decided by what is walked: who owns the rows could write to them meanwhile. */
+        for (size_t i = 0; i < numbers; i++) {
+            keys[i] = forest_key(rows[i]);
+            with_missing |= keys[i] == FOREST_MISSING;
+        }
         answer_keys(forest, keys, count, with_missing, out);
         free(keys);
     }
