@@ -105,7 +105,7 @@ def linear_margins(writer: GraphWriter, model: Any) -> str:
 
 
 def _both_sides(writer: GraphWriter, margins: str) -> str:
-    """Give the margins of two classes as (rows, 2), as skl2onnx's calibrators expect them."""
+    """Give the margins of two classes as (rows, 2): of the first, and of the second."""
     return writer.node("Concat", [writer.node("Neg", [margins]), margins], axis=1)
 
 

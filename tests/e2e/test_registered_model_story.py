@@ -31,7 +31,6 @@ pytestmark = pytest.mark.timeout(600)
 MODEL, STAGE, BUCKET = "flowers", "dev", "trained-elsewhere"
 NAMES = ("setosa", "versicolor", "virginica")
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/training:1"
-# Between two classes, where a stump and a forest differ.
 Approval = Literal["Approved", "PendingManualApproval", "Rejected"]
 QUESTIONS = load_iris().data[::7].tolist()
 
