@@ -139,11 +139,15 @@ def _ensemble(estimator: Any) -> Ensemble | None:
 
 
 def _labels(estimator: Any) -> list[bool | int | str] | None:
-    """The estimator's classes; None for a regressor, empty where they are of another kind."""
+    """The estimator's classes; None for a regressor, empty where they are of another kind.
+
+    A whole float is the integer it stands for, as in the manifest.
+    """
     classes = getattr(estimator, "classes_", None)
     if classes is None:
         return None
-    plain = [] if isinstance(classes, list) else classes.tolist()
+    given = [] if isinstance(classes, list) else classes.tolist()
+    plain = [int(each) if type(each) is float and each.is_integer() else each for each in given]
     return plain if {type(label) for label in plain} in ({bool}, {int}, {str}) else []
 
 

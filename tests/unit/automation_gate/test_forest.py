@@ -48,7 +48,6 @@ class OwnForest(RandomForestClassifier):  # type: ignore[misc]
         OwnForest(3).fit(ROWS, LABELS),
         RandomForestClassifier(3).fit(ROWS, np.stack([LABELS, LABELS], axis=1)),
         RandomForestRegressor(3).fit(ROWS, ROWS),
-        RandomForestClassifier(3).fit(ROWS, LABELS + 0.5 * (LABELS > 5)),
         GradientBoostingClassifier(n_estimators=2).fit(ROWS, np.arange(30) % 3),
         GradientBoostingClassifier(n_estimators=2, init=DecisionTreeClassifier()).fit(ROWS, LABELS),
         DecisionTreeClassifier().fit(ROWS, LABELS, sample_weight=np.full(30, -1.0)),
@@ -139,3 +138,16 @@ def test_the_header_counts_what_follows() -> None:
     assert nodes == sum(each.tree_.node_count for each in estimator.estimators_)
     assert (start, divisor, content[-labels:]) == (0.0, 5.0, b'["a", "b"]')
     assert len(content) == 56 + values * 16 + nodes * 16 + trees * 4 + labels
+
+
+@pytest.mark.parametrize(
+    ("classes", "end"),
+    [([0.0, 1.0], b"[0, 1]"), ([False, True], b"[false, true]"), ([-1, 1], b"[-1, 1]")],
+)
+def test_the_file_ends_with_the_classes_as_json_has_them(classes: list[Any], end: bytes) -> None:
+    estimator = RandomForestClassifier(5, random_state=1).fit(ROWS, np.array(classes)[LABELS])
+
+    content = forest_bytes(estimator)
+
+    assert content is not None
+    assert content.endswith(end)
