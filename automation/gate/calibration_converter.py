@@ -119,8 +119,6 @@ def _calibrate(writer: GraphWriter, model: Any, values: str) -> str:
 
 def _steps(writer: GraphWriter, model: Any, values: str) -> str:
     """Write the fitted line through the thresholds at values of (rows, 1)."""
-    from onnx import TensorProto
-
     x, y = np.asarray(model.X_thresholds_), np.asarray(model.y_thresholds_)
     if x.dtype != np.float64 or model.out_of_bounds == "raise":
         raise NotImplementedError(
@@ -138,9 +136,7 @@ def _steps(writer: GraphWriter, model: Any, values: str) -> str:
     starts = np.concatenate([x[:1], x, x[-1:]])
     levels = np.concatenate([outside[:1], y, outside[1:]])
     slopes = np.concatenate([[0.0], slopes, [0.0, 0.0]])
-    reached = writer.node("GreaterOrEqual", [values, writer.constant(edges.reshape(1, -1))])
-    counts = writer.node("Cast", [reached], to=TensorProto.INT64)
-    piece = writer.node("ReduceSum", [counts, writer.constant(np.array([1]))], keepdims=1)
+    piece = writer.reached(values, edges)
     start, level, slope = (
         writer.node("Gather", [writer.constant(table), piece], axis=0)
         for table in (starts, levels, slopes)

@@ -120,6 +120,16 @@ class GraphWriter:
             found += [(name, source) for name in names]
         return found
 
+    def reached(self, values: str, knots: npt.ArrayLike, *, is_flat: bool = False) -> str:
+        """Count the knots that values of (rows, 1) have reached, (rows, 1); flat (rows,)."""
+        from onnx import TensorProto
+
+        row = self.constant(np.asarray(knots, dtype=np.float64).reshape(1, -1))
+        is_reached = self.node("GreaterOrEqual", [values, row])
+        counts = self.node("Cast", [is_reached], to=TensorProto.INT64)
+        across = self.constant(np.array([1]))
+        return self.node("ReduceSum", [counts, across], keepdims=int(not is_flat))
+
     def column(self, tensor: str, position: int) -> str:
         """Take one column, as (rows, 1)."""
         return self.node("Gather", [tensor, self.constant(np.array([position]))], axis=1)

@@ -167,15 +167,9 @@ def _convert_bins(scope: Any, operator: Any, container: Any) -> None:
     rows = writer.doubles()
     columns = []
     for position, edges in enumerate(model.bin_edges_):
-        inner = np.asarray(edges[1:-1], dtype=np.float64).reshape(1, -1)
-        if not inner.size:
-            inner = np.array([[np.inf]])
-        reached = writer.node(
-            "GreaterOrEqual", [writer.column(rows, position), writer.constant(inner)]
-        )
-        whole = writer.node("Cast", [reached], to=TensorProto.INT64)
+        inner = edges[1:-1] if len(edges) > 2 else [np.inf]
         is_code = model.encode == "ordinal"
-        code = writer.node("ReduceSum", [whole, writer.constant(np.array([1]))], keepdims=is_code)
+        code = writer.reached(writer.column(rows, position), inner, is_flat=not is_code)
         if is_code:
             columns.append(writer.node("Cast", [code], to=TensorProto.DOUBLE))
         else:

@@ -66,17 +66,13 @@ def _convert_spline(scope: Any, operator: Any, container: Any) -> None:
 
 def _basis(writer: GraphWriter, values: str, spline: Any, model: Any) -> str:
     """Write the basis functions of one feature at values of (rows, 1)."""
-    from onnx import TensorProto
-
     degree, functions = spline.k, spline.c.shape[1] - (not model.include_bias)
     knots = spline.t[degree : len(spline.t) - degree]
     low, high = (writer.constant(np.array(float(end))) for end in (knots[0], knots[-1]))
     inside = values
     if model.extrapolation != "continue":
         inside = writer.node("Min", [writer.node("Max", [values, low]), high])
-    reached = writer.node("GreaterOrEqual", [inside, writer.constant(knots[1:-1].reshape(1, -1))])
-    counts = writer.node("Cast", [reached], to=TensorProto.INT64)
-    piece = writer.node("ReduceSum", [counts, writer.constant(np.array([1]))], keepdims=0)
+    piece = writer.reached(inside, knots[1:-1], is_flat=True)
     start = writer.node("Gather", [writer.constant(knots[:-1].reshape(-1, 1)), piece], axis=0)
     way = writer.node("Sub", [inside, start])
     tables = _pieces(spline)[:, :, :functions]
@@ -123,8 +119,6 @@ def _convert_quantiles(scope: Any, operator: Any, container: Any) -> None:
 
 def _share(writer: GraphWriter, values: str, quantiles: Doubles, references: Doubles) -> str:
     """Write the line through the quantiles; on one that many share, the middle of their shares."""
-    from onnx import TensorProto
-
     knots, first = np.unique(quantiles, return_index=True)
     if len(knots) < 2:
         raise NotImplementedError("quantiles of a column with one value have no form")
@@ -136,9 +130,7 @@ def _share(writer: GraphWriter, values: str, quantiles: Doubles, references: Dou
     tables = (knots, high, slopes, middles)
     ends = [writer.constant(np.array(knots[end])) for end in (0, -1)]
     inside = writer.node("Min", [writer.node("Max", [values, ends[0]]), ends[1]])
-    reached = writer.node("GreaterOrEqual", [inside, writer.constant(knots[1:].reshape(1, -1))])
-    counts = writer.node("Cast", [reached], to=TensorProto.INT64)
-    piece = writer.node("ReduceSum", [counts, writer.constant(np.array([1]))], keepdims=1)
+    piece = writer.reached(inside, knots[1:])
     knot, level, slope, middle = (
         writer.node("Gather", [writer.constant(table), piece], axis=0) for table in tables
     )
