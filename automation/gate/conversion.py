@@ -124,6 +124,7 @@ def graph_for(trained: TrainedModel, features: Sequence[Feature], float_type: st
     for estimator, inputs in _layouts(trained, features, float_type):
         try:
             model = _written(trained, estimator, inputs, float_type)
+            _refuse_locales(model)
             _set_versions(model)
             if float_type == "float64":
                 widen_mixed_inputs(model)
@@ -230,6 +231,16 @@ def _written(
             custom_conversion_functions=converters,
             custom_shape_calculators=shapes,
             options=_options(estimator) if trained.is_classifier else None,
+        )
+
+
+def _refuse_locales(model: Any) -> None:
+    # Where en_US.UTF-8 is installed the graph would pass every proof, and then fail in the image.
+    if any(node.op_type == "StringNormalizer" for node in model.graph.node):
+        raise ConversionError(
+            "texts are put in lower case, or stop words taken out, by an ONNX operator that needs "
+            "the locale en_US.UTF-8, which the image has not; give the vectorizer lowercase=False "
+            f"and no stop words, or {OTHER_WAY}"
         )
 
 

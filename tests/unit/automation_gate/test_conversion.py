@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -110,6 +112,16 @@ def test_an_estimator_without_an_onnx_form_is_refused() -> None:
     trained = a_trained_model(estimator=_Unknown().fit(None, None))
 
     with pytest.raises(ConversionError, match=r"_Unknown cannot be converted to ONNX: .*supported"):
+        convert(trained)
+
+
+def test_a_graph_that_needs_a_locale_is_refused_on_every_machine() -> None:
+    texts = pandas.DataFrame({"text": ["good film", "Bad film", "good", "bad"] * 5})
+    vectors = make_column_transformer((CountVectorizer(), "text"))
+    estimator = make_pipeline(vectors, LogisticRegression())
+    trained = a_model_of_table(estimator, texts, np.array([1, 0, 1, 0] * 5))
+
+    with pytest.raises(ConversionError, match=r"locale en_US\.UTF-8, .* lowercase=False"):
         convert(trained)
 
 
