@@ -255,18 +255,17 @@ class Explainer:
 
     Args:
         manifest: the facts about it
-        content: of the artifact's `forest.bin`; None where it has none
+        open_forest: gives what explains it; called when first asked for, as most models in service
+            never are
         max_rows: most rows of one request
-        with_kernel: whether the compiled module may be used where there is one
     """
 
     def __init__(
-        self, manifest: Manifest, content: bytes | None, *, max_rows: int, with_kernel: bool
+        self, manifest: Manifest, open_forest: Callable[[], Explainable], *, max_rows: int
     ) -> None:
         self._manifest = manifest
-        self._content = content
+        self._open_forest = open_forest
         self._max_rows = max_rows
-        self._with_kernel = with_kernel
         self._forest: Explainable | None = None
 
     def explain(self, request: Request) -> Explanations:
@@ -276,11 +275,7 @@ class Explainer:
             NotExplainableError: not such a model, or too many rows
         """
         if self._forest is None:
-            # Made when first asked for: most models in service never are.
-            if self._content is None or self._with_kernel:
-                self._forest = explainable(self._content)
-            else:
-                self._forest = FlatForest(self._content)
+            self._forest = self._open_forest()
         matrix = forest_rows(self._manifest, request.inputs)
         return explain(self._forest, matrix, max_rows=self._max_rows)
 
@@ -349,9 +344,8 @@ def _predictor_of(artifact: Artifact, settings: Settings) -> ModelPredictor:
         artifact.schema,
         explainer=Explainer(
             artifact.manifest,
-            artifact.files.get(FOREST_FILE),
+            _forest_opener(artifact, runtime, settings.runtime),
             max_rows=settings.max_explained_rows,
-            with_kernel=settings.runtime is RuntimeChoice.AUTO,
         ),
         inline_rows=0 if candidate.is_slow else settings.inline_rows,
         batches=candidate.batches,
@@ -359,3 +353,16 @@ def _predictor_of(artifact: Artifact, settings: Settings) -> ModelPredictor:
     )
     predictor.prove_plain_answers(artifact.golden.instances)
     return predictor
+
+
+def _forest_opener(
+    artifact: Artifact, runtime: Runtime, choice: RuntimeChoice
+) -> Callable[[], Explainable]:
+    """Say how to get what explains a model: the forest that answers, or the artifact's own."""
+    if isinstance(runtime, ForestRuntime):
+        forest = runtime.forest
+        return lambda: forest
+    content = artifact.files.get(FOREST_FILE)
+    if content is None or choice is RuntimeChoice.AUTO:
+        return lambda: explainable(content)
+    return lambda: FlatForest(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from server.explanation import explainable
 from server.features import schema_from_manifest
 from server.model import Runtime
 from server.predictor import Explainer, ModelPredictor
@@ -16,7 +17,7 @@ def over(model: ModelPredictor, runtime: Runtime) -> ModelPredictor:
         runtime,
         schema_from_manifest(model.manifest, settings.max_rows, with_kernel=True),
         explainer=Explainer(
-            model.manifest, None, max_rows=settings.max_explained_rows, with_kernel=False
+            model.manifest, lambda: explainable(None), max_rows=settings.max_explained_rows
         ),
         inline_rows=settings.inline_rows,
         batches=model.batches,
