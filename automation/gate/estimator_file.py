@@ -129,6 +129,9 @@ def estimator_from_bytes(
             f"{name} holds a {type(estimator).__name__}, which is no fitted estimator with "
             "predict; save what `fit` returned"
         )
+    step = first_step_of_no_rows(estimator)
+    if step is not None:
+        raise EstimatorFileError(f"{name} holds {told_of_no_rows(step)}")
     return estimator
 
 
@@ -200,6 +203,27 @@ def is_fitted(estimator: Any) -> bool:
     except (NotFittedError, TypeError):
         return False
     return True
+
+
+def first_step_of_no_rows(estimator: Any) -> str | None:
+    """Name the first step of an estimator that takes texts or dicts, where ours are rows."""
+    from sklearn.feature_extraction import DictVectorizer, FeatureHasher
+    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+
+    first = getattr(estimator, "best_estimator_", estimator)
+    while getattr(first, "steps", None):
+        first = first.steps[0][1]
+    kinds = (CountVectorizer, HashingVectorizer, DictVectorizer, FeatureHasher)
+    return type(first).__name__ if isinstance(first, kinds) else None
+
+
+def told_of_no_rows(step: str) -> str:
+    """Say of such an estimator what to do."""
+    return (
+        f"an estimator whose first step, {step}, takes no rows of columns, which is what is sent "
+        f"to an endpoint; fit it on a table, with ColumnTransformer([('text', {step}(...), "
+        "'COLUMN')]) as its first step"
+    )
 
 
 def _fitted_versions(node: object) -> Iterator[str]:

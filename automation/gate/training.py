@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automation.errors import TrainingError, UsageError
-from automation.gate.estimator_file import is_fitted
+from automation.gate.estimator_file import first_step_of_no_rows, is_fitted, told_of_no_rows
 from automation.gate.features import Rows, rows_from_returned
 from automation.spec import ModelSpec
 
@@ -165,6 +165,9 @@ def misfits(trained: TrainedModel) -> list[str]:
     # Whether one that is not of scikit-learn's kind is fitted shows when it answers.
     if isinstance(trained.estimator, BaseEstimator) and not is_fitted(trained.estimator):
         problems.append("an estimator that is not fitted; give what `fit` returned")
+    step = first_step_of_no_rows(trained.estimator)
+    if step is not None:
+        problems.append(told_of_no_rows(step))
     if trained.column_types is not None and tuple(trained.column_types) != trained.feature_names:
         problems.append(
             f"a DataFrame with the columns {', '.join(trained.column_types)} for the feature_names "

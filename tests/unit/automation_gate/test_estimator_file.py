@@ -11,7 +11,9 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skops import io as skops_io
@@ -105,6 +107,15 @@ def test_a_skops_file_with_types_of_another_package_is_refused_by_name() -> None
 
     with pytest.raises(EstimatorFileError, match=r"does not know to be safe: json\.dumps"):
         estimator_from_bytes(skops_io.dumps(piped), "piped.skops", allow_pickle=True)
+
+
+def test_a_search_over_an_estimator_of_dicts_is_refused_with_the_step_that_takes_columns() -> None:
+    piped = make_pipeline(DictVectorizer(), LogisticRegression())
+    search = GridSearchCV(piped, {"logisticregression__C": [1.0]}, cv=2)
+    search.fit([{"a": 1.0}, {"a": 2.0}, {"a": 3.0}, {"a": 4.0}], [0, 1, 0, 1])
+
+    with pytest.raises(EstimatorFileError, match=r"first step, DictVectorizer, .*ColumnTransform"):
+        estimator_from_bytes(skops_io.dumps(search), "search.skops", allow_pickle=False)
 
 
 def test_a_skops_file_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked() -> None:

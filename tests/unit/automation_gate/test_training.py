@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from automation.driver import ROOT
 from automation.errors import TrainingError, UsageError
@@ -75,6 +78,15 @@ def test_rows_of_different_lengths_and_an_unfitted_estimator_are_refused() -> No
         trained_from_returned(ragged, "forest", SCRIPT)
     with pytest.raises(TrainingError, match="an estimator that is not fitted; give what `fit` ret"):
         trained_from_returned(unfitted, "forest", SCRIPT)
+
+
+def test_an_estimator_of_texts_alone_is_refused_with_the_step_that_takes_columns() -> None:
+    returned = returned_by_train()
+    texts = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    returned["estimator"] = texts.fit(["good one", "bad one"], [0, 1])
+
+    with pytest.raises(TrainingError, match=r"first step, TfidfVectorizer, .*ColumnTransformer"):
+        trained_from_returned(returned, "texts", SCRIPT)
 
 
 def test_a_script_without_train_is_refused(tmp_path: Path) -> None:
