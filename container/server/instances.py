@@ -232,7 +232,7 @@ def _invalid_value(
             more = len(rule.categories) - SHOWN_CATEGORIES
             wanted += f" or {more} more" if more > 0 else ""
     if rule.allows_missing:
-        wanted += ", or missing"
+        wanted += ", or missing (null in JSON, an empty cell in CSV)"
     return InvalidInstanceError(
         f"instance {index}, feature {rule.name!r}: {kind(value)} is given; it must be {wanted}",
         instance=index,

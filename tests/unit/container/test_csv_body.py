@@ -142,7 +142,7 @@ def test_cells_of_every_type_are_read() -> None:
         (b"1,,true,x", "feature 'colour': null is given; it must be one of 'blue', 'red'"),
         (b"1,red,yes,x", "feature 'ripe': the string 'yes' is given; it must be true or false"),
         (b"1,red,,x", "feature 'ripe': the string '' is given; it must be true or false"),
-        (b"nan,red,true,x", "NaN is given; it must be a finite number, or missing"),
+        (b"nan,red,true,x", "a finite number, or missing (null in JSON, an empty cell in CSV)"),
         (b"a,red,true,x", "the string 'a' is given; it must be a number, or missing"),
     ],
 )
