@@ -28,7 +28,7 @@ from automation.gate.answers import (
 )
 from automation.gate.conversion import convert, onnx_answers
 from automation.gate.packaging import package_trained
-from automation.gate.training import train
+from automation.gate.training import TrainedModel, train
 from automation.spec import load_spec
 from tests.support.trained_models import a_model_of_table, a_table, a_trained_model
 
@@ -134,12 +134,12 @@ def test_an_estimator_whose_graph_answers_differently_is_refused() -> None:
         convert(trained)
 
 
-def test_values_float32_cannot_tell_apart_get_a_graph_for_float64() -> None:
+def a_model_of_serials(last_step: Any) -> TrainedModel:
+    """A model of numbers that float32 cannot tell apart."""
     rows = np.array([[16777216.0], [16777217.0]] * 10)
     labels = np.array([0, 1] * 10)
-    estimator = make_pipeline(StandardScaler(), LogisticRegression())
-    trained = a_trained_model(
-        estimator=estimator.fit(rows, labels),
+    return a_trained_model(
+        estimator=make_pipeline(StandardScaler(), last_step).fit(rows, labels),
         feature_names=("serial",),
         training_rows=rows,
         training_labels=labels,
@@ -147,27 +147,22 @@ def test_values_float32_cannot_tell_apart_get_a_graph_for_float64() -> None:
         live_labels=labels,
     )
 
-    assert convert(trained).float_type == "float64"
+
+def test_values_float32_cannot_tell_apart_get_a_graph_for_float64() -> None:
+    assert convert(a_model_of_serials(LogisticRegression())).float_type == "float64"
 
 
 def test_a_tree_behind_a_scaler_is_followed_in_float64_to_the_last_bit() -> None:
-    rows = np.array([[16777216.0], [16777217.0]] * 10)
-    labels = np.array([0, 1] * 10)
-    estimator = make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=42))
-    trained = a_trained_model(
-        estimator=estimator.fit(rows, labels),
-        feature_names=("serial",),
-        training_rows=rows,
-        training_labels=labels,
-        live_rows=rows,
-        live_labels=labels,
-    )
+    trained = a_model_of_serials(DecisionTreeClassifier(random_state=42))
 
     graph = convert(trained)
 
     near = np.nextafter(16777216.5, [[-np.inf], [16777216.5], [np.inf]])
     assert graph.float_type == "float64"
-    assert onnx_answers(graph, trained, near).labels.tolist() == estimator.predict(near).tolist()
+    assert (
+        onnx_answers(graph, trained, near).labels.tolist()
+        == trained.estimator.predict(near).tolist()
+    )
 
 
 def test_a_regressor_is_compared_by_value() -> None:

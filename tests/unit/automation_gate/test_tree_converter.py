@@ -47,6 +47,14 @@ def a_model(estimator: Any, rows: Any, labels: Any, **changes: Any) -> TrainedMo
     )
 
 
+def assert_same_labels_and_nearly_probabilities(trained: TrainedModel) -> None:
+    trial = trial_for(trained, features_of(trained)).rows
+    given = onnx_answers(graph_for(trained, features_of(trained), "float64"), trained, trial)
+    expected = sklearn_answers(trained, trial)
+    assert np.array_equal(given.labels, expected.labels)
+    assert np.abs(given.probabilities[0] - expected.probabilities[0]).max() < 1e-15
+
+
 def assert_same_to_the_bit(trained: TrainedModel, float_type: str) -> None:
     features = features_of(trained)
     trial = trial_for(trained, features)
@@ -96,14 +104,10 @@ def test_regressors_answer_to_the_bit_in_float64(estimator: Any) -> None:
 @pytest.mark.parametrize("loss", ["log_loss", "exponential"])
 def test_a_boosted_classifier_of_two_classes_has_the_labels_and_probabilities(loss: str) -> None:
     rows, labels = load_breast_cancer(return_X_y=True)
+
     trained = a_model(GradientBoostingClassifier(n_estimators=8, loss=loss), rows, labels)
-    trial = trial_for(trained, features_of(trained)).rows
 
-    given = onnx_answers(graph_for(trained, features_of(trained), "float64"), trained, trial)
-
-    expected = sklearn_answers(trained, trial)
-    assert np.array_equal(given.labels, expected.labels)
-    assert np.abs(given.probabilities[0] - expected.probabilities[0]).max() < 1e-15
+    assert_same_labels_and_nearly_probabilities(trained)
 
 
 def test_values_left_out_go_where_training_sent_them() -> None:
@@ -121,14 +125,10 @@ def test_histogram_boosting_compares_float64_values_and_sends_missing_ones() -> 
     rows, labels = load_iris(return_X_y=True)
     rows = rows + 1e-9  # between two float32 numbers
     rows[::7, 2] = np.nan
+
     trained = a_model(HistGradientBoostingClassifier(max_iter=5), rows, labels)
-    trial = trial_for(trained, features_of(trained)).rows
 
-    given = onnx_answers(graph_for(trained, features_of(trained), "float64"), trained, trial)
-
-    expected = sklearn_answers(trained, trial)
-    assert np.array_equal(given.labels, expected.labels)
-    assert np.abs(given.probabilities[0] - expected.probabilities[0]).max() < 1e-15
+    assert_same_labels_and_nearly_probabilities(trained)
 
 
 def test_several_outputs_with_different_numbers_of_classes_are_answered_each() -> None:
